@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <syslog.h>
+
+#include "log.h"
+
+struct complaint {
+	LIST_ENTRY(complaint) list;
+	char *key;
+	char *text;
+};
+
+static LIST_HEAD(, complaint) complaints = LIST_HEAD_INITIALIZER(complaints);
+static bool to_syslog;
+
+void log_to_syslog(void)
+{
+	openlog("dittod", LOG_PID, LOG_DAEMON);
+	to_syslog = true;
+}
+
+void log_line(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (to_syslog) {
+		vsyslog(LOG_NOTICE, format, args);
+	} else {
+		char text[2048];
+
+		/* One write: lines of several daemons do not mix. */
+		vsnprintf(text, sizeof(text), format, args);
+		fprintf(stderr, "dittod: %s\n", text);
+	}
+	va_end(args);
+}
+
+static void drop(struct complaint *complaint)
+{
+	LIST_REMOVE(complaint, list);
+	free(complaint->key);
+	free(complaint->text);
+	free(complaint);
+}
+
+static void remember(const char *key, const char *text)
+{
+	struct complaint *new = calloc(1, sizeof(*new));
+
+	/* Without memory it is logged again next time. */
+	if (!new)
+		return;
+	LIST_INSERT_HEAD(&complaints, new, list);
+	new->key = strdup(key);
+	new->text = strdup(text);
+	if (!new->key || !new->text)
+		drop(new);
+}
+
+void log_change(const char *key, const char *text)
+{
+	struct complaint *complaint;
+
+	LIST_FOREACH(complaint, &complaints, list)
+		if (!strcmp(complaint->key, key))
+			break;
+	if (complaint && text && !strcmp(complaint->text, text))
+		return;
+	if (complaint)
+		drop(complaint);
+	if (!text)
+		return;
+	log_line("%s: %s", key, text);
+	remember(key, text);
+}
+
+void log_forget(void)
+{
+	while (!LIST_EMPTY(&complaints))
+		drop(LIST_FIRST(&complaints));
+}

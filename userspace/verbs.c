@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+
+#include "verbs.h"
+
+const struct verb verbs[] = {
+	{
+		"create-md", verb_create_md, 1, 1,
+		OPTION_FORCE | OPTION_MAX_PEERS | OPTION_GRANULARITY, ALL_FILES,
+		"RESOURCE|all [--force] [--max-peers N] [--granularity SIZE]",
+		"write fresh metadata for this node's disk",
+		"Writes ditto's metadata where the configuration says: at the end of the disk\n"
+		"or on a device of its own. The disk's data stays; what the metadata takes from\n"
+		"its end is printed. The copy counts as Inconsistent until it is resynced, or\n"
+		"until it is declared the good one by 'ditto promote --force'.\n\n"
+		"  --force             overwrite ditto metadata, or the end of a file system\n"
+		"  --max-peers N       room for N peers' bitmaps, 1 to 31 (default 7)\n"
+		"  --granularity SIZE  bytes for each bitmap bit, a power of two, 4K to 1M\n"
+		"                      (default 16K)\n",
+		"ditto create-md r0 --max-peers 3\n",
+	}, {
+		"up", verb_up, 1, 1, 0, ALL_FILES,
+		"RESOURCE|all",
+		"create the resource in the kernel, attach its disk, connect its peers",
+		"Does what the resource's file says. When a step fails, those before it are\n"
+		"undone and the message names the step. Connections are set up by dittod.\n",
+		"ditto up r0\n",
+	}, {
+		"down", verb_down, 1, 1, 0, ALL_UP,
+		"RESOURCE|all",
+		"disconnect, detach and remove the resource from the kernel",
+		"Needs neither dittod nor the configuration. Refused while the device is in use;\n"
+		"the message names the holder.\n",
+		"ditto down all\n",
+	}, {
+		"promote", verb_promote, 1, 1, OPTION_FORCE, ALL_FILES,
+		"RESOURCE|all [--force]",
+		"become Primary: the device may be written here",
+		"  --force  also where the local copy is not known to be the newest; what only\n"
+		"           others hold is lost when they are resynced from here\n",
+		"ditto promote r0 && mount /dev/ditto0 /mnt\n",
+	}, {
+		"demote", verb_demote, 1, 1, OPTION_FORCE, ALL_FILES,
+		"RESOURCE|all",
+		"become Secondary",
+		"Refused while the device is open; the message names the holder.\n",
+		"umount /mnt && ditto demote r0\n",
+	}, {
+		"status", verb_status, 0, 1, OPTION_JSON, ALL_NONE,
+		"[RESOURCE|all] [--json]",
+		"show resources, peers, and how far a resync is",
+		"  --json  for programs: an array with an object for each resource\n",
+		"ditto status r0\n",
+	}, {
+		"wait-sync", verb_wait_sync, 1, 1, OPTION_TIMEOUT, ALL_NONE,
+		"RESOURCE|all [--timeout SECONDS]",
+		"wait until every disk of the resource is UpToDate",
+		"Waits until this node's disk and every peer's are UpToDate, all are connected\n"
+		"and nothing is out of sync. Shows progress on a terminal, or anywhere when the\n"
+		"environment has DITTO_PROGRESS=1. It can be interrupted at any time.\n\n"
+		"  --timeout SECONDS  give up then, with exit code 1, and say what is missing\n",
+		"ditto wait-sync r0 --timeout 600\n",
+	}, {
+		"verify", verb_verify, 1, 1, OPTION_STOP | OPTION_WAIT, ALL_FILES,
+		"RESOURCE|all [--wait] [--stop]",
+		"compare all copies while the device is in use",
+		"Differences are counted, listed and marked as out of sync.\n\n"
+		"  --wait  until it has ended; exit code 1 where copies differ\n"
+		"  --stop  end a running one\n",
+		"ditto verify r0 --wait\n",
+	}, {
+		"connect", verb_connect, 1, 2, 0, ALL_FILES,
+		"RESOURCE|all [PEER]",
+		"want a connection with a peer, or with all",
+		"The peer is named by its name or its node id. dittod sets the connection up.\n",
+		"ditto connect r0 beta\n",
+	}, {
+		"disconnect", verb_disconnect, 1, 2, 0, ALL_FILES,
+		"RESOURCE|all [PEER]",
+		"end the connection with a peer, or with all, and stay apart",
+		"The peer is named by its name or its node id. What is written meanwhile is\n"
+		"brought to the peer after 'ditto connect'.\n",
+		"ditto disconnect r0 beta\n",
+	}, {
+		"invalidate", verb_invalidate, 1, 2, 0, ALL_NONE,
+		"RESOURCE [PEER]",
+		"declare a copy bad: it is resynced in full",
+		"Without a peer the local copy is given up, with one that peer's.\n",
+		"ditto invalidate r0 beta\n",
+	}, {
+		"pause-sync", verb_pause_sync, 1, 1, 0, ALL_FILES,
+		"RESOURCE|all",
+		"hold resyncs until resume-sync",
+		"New writes are still mirrored to connected peers.\n",
+		"ditto pause-sync r0\n",
+	}, {
+		"resume-sync", verb_resume_sync, 1, 1, 0, ALL_FILES,
+		"RESOURCE|all",
+		"let resyncs go on after pause-sync",
+		"",
+		"ditto resume-sync r0\n",
+	}, {
+		"attach", verb_attach, 1, 1, 0, ALL_FILES,
+		"RESOURCE|all",
+		"attach the disk that the configuration names",
+		"'ditto up' does it too.\n",
+		"ditto attach r0\n",
+	}, {
+		"detach", verb_detach, 1, 1, OPTION_FORCE, ALL_FILES,
+		"RESOURCE|all",
+		"let go of the disk",
+		"Refused while the device is open; the message names the holder.\n",
+		"ditto detach r0\n",
+	}, {
+		"events", verb_events, 0, 0, OPTION_JSON, ALL_NONE,
+		"[--json]",
+		"print what happens, as it happens, until interrupted",
+		"  --json  for programs: an object on each line\n",
+		"ditto events\n",
+	}, {
+		"dump-md", verb_dump_md, 1, 1, OPTION_JSON, ALL_FILES,
+		"RESOURCE|all [--json]",
+		"show the metadata on this node's disk",
+		"Reads only, and needs no kernel module.\n\n"
+		"  --json  for programs\n",
+		"ditto dump-md r0\n",
+	}, {
+		"check-md", verb_check_md, 1, 1, 0, ALL_FILES,
+		"RESOURCE|all",
+		"say whether the metadata on this node's disk is sound",
+		"Reads only, and needs no kernel module. Exit code 1 where it is not sound.\n",
+		"ditto check-md r0\n",
+	},
+	{ 0 },
+};
+
+const struct verb *verb_find(const char *name)
+{
+	for (const struct verb *verb = verbs; verb->name; verb++)
+		if (!strcmp(verb->name, name))
+			return verb;
+	return NULL;
+}
+
+bool verb_planned(const char *name)
+{
+	static const char *const planned[] = {
+		"handover", "resize", "adjust", "set", "explain", "suspend-io",
+		"resume-io", "hold", "release",
+	};
+
+	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++)
+		if (!strcmp(planned[i], name))
+			return true;
+	return false;
+}
