@@ -315,7 +315,7 @@ static char *next_line(char *buffer, int size, void *data)
 {
 	struct parser *p = data;
 	size_t indent, len;
-	char *end;
+	char name[256], *end;
 
 	if (p->failed || !fgets(buffer, size, p->file))
 		return NULL;
@@ -327,15 +327,16 @@ static char *next_line(char *buffer, int size, void *data)
 	}
 	indent = strspn(buffer, " \t");
 	memmove(buffer, buffer + indent, len - indent + 1);
-	end = buffer[0] == '[' ? strchr(buffer, ']') : NULL;
+	if (buffer[0] != '[')
+		return buffer;
+	end = strchr(buffer, ']');
 	if (end) {
-		char name[256];
-
 		snprintf(name, sizeof(name), "%.*s", (int)(end - buffer - 1), buffer + 1);
-		if (!begin_section(p, name))
-			return NULL;
+		begin_section(p, name);
+	} else {
+		refuse(p, p->line, "a section's name ends with ']'");
 	}
-	return buffer;
+	return p->failed ? NULL : buffer;
 }
 
 static int refuse_uuid(struct parser *p)

@@ -18,44 +18,6 @@
 #define MAX_PEERS_MOST		31
 #define BLOCK_SHIFT_DEFAULT	14
 
-int tool_fail(const char *what, const struct why *why)
-{
-	fflush(stdout);
-	fprintf(stderr, "ditto: %s: %s\n", what, why->text);
-	return EXIT_FAILED;
-}
-
-struct kernel *tool_kernel(struct tool *tool)
-{
-	struct why why;
-
-	if (!tool->kernel && kernel_open(&tool->kernel, &why)) {
-		fprintf(stderr, "ditto: %s\n", why.text);
-		return NULL;
-	}
-	return tool->kernel;
-}
-
-struct config *tool_config(struct tool *tool, const char *resource,
-			   const struct config_node **own)
-{
-	struct config *config = calloc(1, sizeof(*config));
-	struct why why;
-
-	if (!config) {
-		fprintf(stderr, "ditto: out of memory\n");
-		return NULL;
-	}
-	if (config_load(tool->config_dir, resource, config, &why) ||
-	    config_own(config, tool->node, own, &why)) {
-		/* The text begins with the file already. */
-		fprintf(stderr, "ditto: %s\n", why.text);
-		free(config);
-		return NULL;
-	}
-	return config;
-}
-
 static void print_verbs(FILE *out)
 {
 	fprintf(out, "usage: ditto VERB [RESOURCE|all] [OPTIONS]\n\n");
@@ -221,65 +183,92 @@ static int no_such_verb(const char *name)
 	return EXIT_FAILED;
 }
 
-/* The verb is the first word that is neither an option nor an option's value. */
-int main(int argc, char **argv)
-{
-	const char *node = getenv("DITTO_NODE"), *dir = getenv("DITTO_CONFIG_DIR");
-	struct tool tool = {
-		.config_dir = dir ? dir : CONFIG_DIR,
-		.node = node,
-		.timeout = -1,
-		.max_peers = MAX_PEERS_DEFAULT,
-		.block_shift = BLOCK_SHIFT_DEFAULT,
-	};
-	const char *bad = NULL, *bad_value = NULL;
-	const struct verb *verb = NULL;
-	unsigned int seen = 0;
-	bool help = false;
-	int c, index;
+/**
+ * struct line - what the command line said, before it is judged
+ * @seen: OPTION_*
+ * @bad: a format for what is wrong with an option's value, or NULL
+ * @bad_value: that value
+ */
+struct line {
+	unsigned int seen;
+	bool help;
+	bool version;
+	const char *bad;
+	const char *bad_value;
+};
 
-	while ((c = getopt_long(argc, argv, "h", options, &index)) != -1) {
-		if (c == '?') {
-			fprintf(stderr, "'ditto --help' lists verbs and options\n");
-			return EXIT_USAGE;
-		}
+/* Options may stand anywhere. Return: false after getopt's own message. */
+static bool read_options(struct tool *tool, struct line *line, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == '?')
+			return false;
 		if (c == OPT_VERSION) {
-			printf("ditto " DITTO_VERSION "\n");
-			return EXIT_DONE;
-		}
-		if (c == OPT_HELP || c == 'h') {
-			help = true;
+			line->version = true;
+		} else if (c == OPT_HELP || c == 'h') {
+			line->help = true;
 		} else if (c == OPT_NODE) {
-			tool.node = optarg;
+			tool->node = optarg;
 		} else if (c == OPT_CONFIG_DIR) {
-			tool.config_dir = optarg;
+			tool->config_dir = optarg;
 		} else {
-			seen |= c;
+			line->seen |= c;
 			if (!optarg)
-				take_flag(&tool, c);
-			else if (!bad)
-				bad = take_value(&tool, c, bad_value = optarg);
+				take_flag(tool, c);
+			else if (!line->bad)
+				line->bad = take_value(tool, c, line->bad_value = optarg);
 		}
 	}
-	if (optind < argc && strcmp(argv[optind], "help")) {
-		verb = verb_find(argv[optind]);
-		if (!verb)
-			return no_such_verb(argv[optind]);
-	}
-	if (!verb) {
-		bool asked = help || optind < argc;
+	return true;
+}
+
+/* The first word that is no option is the verb. */
+static int dispatch(struct tool *tool, const struct line *line, int argc, char **argv)
+{
+	const struct verb *verb;
+
+	if (!argc || !strcmp(argv[0], "help")) {
+		bool asked = line->help || argc;
 
 		print_verbs(asked ? stdout : stderr);
 		return asked ? EXIT_DONE : EXIT_USAGE;
 	}
-	if (help) {
+	verb = verb_find(argv[0]);
+	if (!verb)
+		return no_such_verb(argv[0]);
+	if (line->help) {
 		print_help(verb);
 		return EXIT_DONE;
 	}
-	if (bad)
-		return usage(verb, bad, bad_value);
+	if (line->bad)
+		return usage(verb, line->bad, line->bad_value);
 	for (const struct option *option = options; option->name; option++)
-		if (option->val < OPT_NODE && seen & option->val & ~verb->options)
-			return usage(verb, "it takes no --%s", option->name);
-	return run(&tool, verb, argc - optind - 1, argv + optind + 1);
+		if (option->val < OPT_NODE && line->seen & option->val & ~verb->options)
+			return usage(verb, "this verb takes no --%s", option->name);
+	return run(tool, verb, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	const char *dir = getenv("DITTO_CONFIG_DIR");
+	struct tool tool = {
+		.config_dir = dir ? dir : CONFIG_DIR,
+		.node = getenv("DITTO_NODE"),
+		.timeout = -1,
+		.max_peers = MAX_PEERS_DEFAULT,
+		.block_shift = BLOCK_SHIFT_DEFAULT,
+	};
+	struct line line = { 0 };
+
+	if (!read_options(&tool, &line, argc, argv)) {
+		fprintf(stderr, "'ditto --help' lists verbs and options\n");
+		return EXIT_USAGE;
+	}
+	if (line.version) {
+		printf("ditto " DITTO_VERSION "\n");
+		return EXIT_DONE;
+	}
+	return dispatch(&tool, &line, argc - optind, argv + optind);
 }

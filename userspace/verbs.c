@@ -7,7 +7,8 @@ const struct verb verbs[] = {
 	{
 		"create-md", verb_create_md, 1, 1,
 		OPTION_FORCE | OPTION_MAX_PEERS | OPTION_GRANULARITY, ALL_FILES,
-		"RESOURCE|all [--force] [--max-peers N] [--granularity SIZE]",
+		"RESOURCE|all [--force] [--max-peers N]\n"
+		"                       [--granularity SIZE]",
 		"write fresh metadata for this node's disk",
 		"Writes ditto's metadata where the configuration says: at the end of the disk\n"
 		"or on a device of its own. The disk's data stays; what the metadata takes from\n"
@@ -21,7 +22,7 @@ const struct verb verbs[] = {
 	}, {
 		"up", verb_up, 1, 1, 0, ALL_FILES,
 		"RESOURCE|all",
-		"create the resource in the kernel, attach its disk, connect its peers",
+		"create the resource, attach its disk, connect its peers",
 		"Does what the resource's file says. When a step fails, those before it are\n"
 		"undone and the message names the step. Connections are set up by dittod.\n",
 		"ditto up r0\n",

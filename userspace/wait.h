@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What is missing until a resource is in sync. */
+/* Waiting for a resource: by events, and by a look each second. */
 #ifndef DITTO_WAIT_H
 #define DITTO_WAIT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "kernel.h"
+#include "tool.h"
 
 /**
- * wait_peer_lacks() - whether a peer is not yet connected and UpToDate
- * @text: what is missing; written only where something is
+ * struct wait - waiting for a resource
+ * @progress: write to the terminal
+ * @shown: a line without its end is on the terminal
+ * @deadline: CLOCK_MONOTONIC seconds, or negative
+ * @done: node ids whose verify has ended
  */
-bool wait_peer_lacks(const struct kernel_peer *peer, char *text, size_t size);
+struct wait {
+	const char *name;
+	struct kernel *k;
+	struct kernel_events *events;
+	bool progress;
+	bool shown;
+	double deadline;
+	uint32_t done;
+};
 
-/**
- * wait_lacks() - how many disks of a resource are not yet in sync
- * @text: what the first of them misses; written only where one does
- *
- * Return: the number; 0 is what wait-sync waits for.
- */
-unsigned int wait_lacks(const struct kernel_resource *resource, char *text, size_t size);
+/* CLOCK_MONOTONIC, seconds. */
+double wait_now(void);
+
+/* Return: EXIT_DONE, or EXIT_FAILED after a message; wait_end() only after the first. */
+int wait_begin(struct wait *wait, struct tool *tool, const char *name);
+void wait_end(struct wait *wait);
+
+/* Replaces the line on the terminal, if there is to be one. */
+void wait_show(struct wait *wait, const char *text);
+
+/* Ends that line, before something else is printed. */
+void wait_show_end(struct wait *wait);
+
+/* Until an event, the next look or the deadline. Return: whether that is over. */
+bool wait_for_news(struct wait *wait);
 
 #endif /* DITTO_WAIT_H */
