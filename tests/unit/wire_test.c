@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "wire.h"
+#include "test.h"
+
+#define GIB		(1ull << 30)
+#define DATA		(100 * GIB)
+#define COOKIE		0x1122334455667788ull
+#define CRC_AT		4
+#define FUZZ_ROUNDS	100000
+
+static const u8 lane_of[DITTO_WIRE_TYPES] = {
+	[DITTO_WIRE_START] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_WRITE] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_DISCARD] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_ZEROES] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_FLUSH] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_ROSTER] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_JOIN] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_EXTENT] = DITTO_LANE_BULK,
+	[DITTO_WIRE_EXTENT_ZERO] = DITTO_LANE_BULK,
+	[DITTO_WIRE_VERIFY_ASK] = DITTO_LANE_BULK,
+};
+
+/* A sound header of @type that uses each field that the type has. */
+static void make(struct ditto_wire_header *h, u8 type)
+{
+	memset(h, 0, sizeof(*h));
+	h->type = type;
+	h->lane = lane_of[type];
+	h->cookie = COOKIE;
+	h->sequence = type == DITTO_WIRE_HELLO ? 0 : 17;
+	switch (type) {
+	case DITTO_WIRE_HELLO:
+		h->length = DITTO_WIRE_HELLO_BYTES;
+		break;
+	case DITTO_WIRE_STATE:
+		h->length = DITTO_WIRE_STATE_BYTES;
+		break;
+	case DITTO_WIRE_ACK:
+		h->length = DITTO_WIRE_ACK_BYTES;
+		h->flags = DITTO_WIREF_CRC;
+		h->payload_crc = 0xdeadbeef;
+		break;
+	case DITTO_WIRE_START:
+		h->length = DITTO_WIRE_START_BYTES;
+		break;
+	case DITTO_WIRE_BYE:
+		h->position = DITTO_BYE_DIVERGED;
+		break;
+	case DITTO_WIRE_WRITE:
+	case DITTO_WIRE_EXTENT:
+		h->length = 8192;
+		fallthrough;
+	case DITTO_WIRE_DISCARD:
+	case DITTO_WIRE_ZEROES:
+	case DITTO_WIRE_EXTENT_ZERO:
+		h->overlap = 41;
+		h->offset = DATA - 8192;
+		h->size = 8192;
+		fallthrough;
+	case DITTO_WIRE_FLUSH:
+	case DITTO_WIRE_ROSTER:
+	case DITTO_WIRE_JOIN:
+		h->position = 42;
+		h->epoch = 3;
+		if (type == DITTO_WIRE_ROSTER || type == DITTO_WIRE_JOIN)
+			h->length = DITTO_WIRE_ROSTER_BYTES;
+		break;
+	case DITTO_WIRE_VERIFY_SUMS:
+		h->length = 8;
+		fallthrough;
+	case DITTO_WIRE_VERIFY_ASK:
+		h->position = type == DITTO_WIRE_VERIFY_ASK ? 42 : 0;
+		h->epoch = 3;
+		h->offset = 512;
+		h->size = 4608;
+		break;
+	default:
+		h->position = 42;
+		break;
+	}
+}
+
+static struct ditto_wire_context context(const struct ditto_wire_header *h)
+{
+	return (struct ditto_wire_context) {
+		.lane = h->lane,
+		.cookie = COOKIE,
+		.sequence = h->sequence,
+		.data_bytes = DATA,
+	};
+}
+
+static int decode(const struct ditto_wire_header *h, struct ditto_wire_context ctx,
+		  struct ditto_wire_complaint *why)
+{
+	struct ditto_wire_header got;
+	u8 buf[DITTO_WIRE_HEADER];
+
+	ditto_wire_encode(h, buf);
+	why->field = "";
+	return ditto_wire_decode(buf, &ctx, &got, why);
+}
+
+static void seal(u8 *buf)
+{
+	u32 crc;
+
+	memset(buf + CRC_AT, 0, 4);
+	crc = ~ditto_crc32c(~0u, buf, DITTO_WIRE_HEADER);
+	memcpy(buf + CRC_AT, &(__le32){ cpu_to_le32(crc) }, 4);
+}
+
+static void round_trips(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h, got;
+	u8 buf[DITTO_WIRE_HEADER];
+	u8 type;
+
+	for (type = DITTO_WIRE_HELLO; type < DITTO_WIRE_TYPES; type++) {
+		make(&h, type);
+		ditto_wire_encode(&h, buf);
+		ctx = context(&h);
+		memset(&got, 0, sizeof(got));
+		EXPECT_EQ(ditto_wire_decode(buf, &ctx, &got, &why), 0);
+		EXPECT_EQ(memcmp(&h, &got, sizeof(h)), 0);
+		EXPECT_TRUE(strcmp(ditto_wire_type_name(type), "?"));
+	}
+	EXPECT_EQ(memcmp(buf, "itto", 4), 0);
+	EXPECT_STREQ(ditto_wire_type_name(0), "?");
+	EXPECT_STREQ(ditto_wire_type_name(DITTO_WIRE_TYPES), "?");
+	EXPECT_STREQ(ditto_wire_type_name(255), "?");
+	EXPECT_STREQ(ditto_wire_type_name(DITTO_WIRE_WRITE), "WRITE");
+}
+
+static void every_bit(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h, got, before;
+	u8 buf[DITTO_WIRE_HEADER];
+	u32 byte, bit;
+	u8 type;
+
+	memset(&got, 0x5a, sizeof(got));
+	before = got;
+	for (type = DITTO_WIRE_HELLO; type < DITTO_WIRE_TYPES; type++) {
+		make(&h, type);
+		ditto_wire_encode(&h, buf);
+		ctx = context(&h);
+		for (byte = 0; byte < sizeof(buf); byte++) {
+			for (bit = 0; bit < 8; bit++) {
+				buf[byte] ^= 1 << bit;
+				why.field = NULL;
+				EXPECT_EQ(ditto_wire_decode(buf, &ctx, &got, &why), -EPROTO);
+				EXPECT_TRUE(why.field);
+				buf[byte] ^= 1 << bit;
+			}
+		}
+	}
+	EXPECT_EQ(memcmp(&got, &before, sizeof(got)), 0);
+}
+
+#define REFUSE(type, change, name) do {					\
+	make(&h, type);							\
+	ctx = context(&h);						\
+	change;								\
+	EXPECT_EQ(decode(&h, ctx, &why), -EPROTO);			\
+	EXPECT_STREQ(why.field, name);					\
+} while (0)
+
+#define TAKE(type, change) do {						\
+	make(&h, type);							\
+	ctx = context(&h);						\
+	change;								\
+	EXPECT_EQ(decode(&h, ctx, &why), 0);				\
+	EXPECT_STREQ(why.field, "");					\
+} while (0)
+
+static void envelope(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+	u8 type;
+
+	for (type = DITTO_WIRE_HELLO; type < DITTO_WIRE_TYPES; type++) {
+		REFUSE(type, h.cookie++, "cookie");
+		REFUSE(type, h.sequence++, "sequence");
+		REFUSE(type, h.volume = 1, "volume");
+		REFUSE(type, h.lane = (h.lane + 1) % DITTO_LANES, "lane");
+		REFUSE(type, h.lane = ctx.lane = (h.lane + 1) % DITTO_LANES, "type");
+		REFUSE(type, h.flags = 0x8000, "flags");
+		REFUSE(type, h.length++, "length");
+		REFUSE(type, h.length = ~0u, "length");
+		REFUSE(type, h.flags = 0; h.payload_crc = 1, "payload_crc");
+		if (type != DITTO_WIRE_HELLO)
+			REFUSE(type, ctx.data_bytes = 0, "type");
+	}
+	REFUSE(DITTO_WIRE_PING, h.type = 0, "type");
+	REFUSE(DITTO_WIRE_PING, h.type = DITTO_WIRE_TYPES, "type");
+	REFUSE(DITTO_WIRE_PING, h.type = 255, "type");
+	TAKE(DITTO_WIRE_HELLO, ctx.data_bytes = 0);
+	REFUSE(DITTO_WIRE_HELLO, h.sequence = ctx.sequence = 1, "sequence");
+}
+
+static void unused_fields(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+	u8 type;
+
+	for (type = DITTO_WIRE_HELLO; type < DITTO_WIRE_TYPES; type++) {
+		make(&h, type);
+		if (!h.position)
+			REFUSE(type, h.position = 1, "position");
+		if (!h.epoch)
+			REFUSE(type, h.epoch = 1, "epoch");
+		make(&h, type);
+		if (!h.overlap && type != DITTO_WIRE_READ_AT)
+			REFUSE(type, h.overlap = 1, "overlap");
+		make(&h, type);
+		if (!h.size) {
+			REFUSE(type, h.offset = 512, "offset");
+			REFUSE(type, h.size = 512, "size");
+		}
+		make(&h, type);
+		if (!h.length)
+			REFUSE(type, h.flags = DITTO_WIREF_CRC, "flags");
+	}
+	REFUSE(DITTO_WIRE_FLUSH, h.flags = DITTO_WIREF_GUARD, "flags");
+	REFUSE(DITTO_WIRE_WRITE, h.flags = DITTO_WIREF_SYNC_END, "flags");
+	REFUSE(DITTO_WIRE_EXTENT, h.flags = DITTO_WIREF_GUARD, "flags");
+	TAKE(DITTO_WIRE_WRITE, h.flags = DITTO_WIREF_GUARD | DITTO_WIREF_DURABLE);
+	TAKE(DITTO_WIRE_EXTENT_ZERO, h.flags = DITTO_WIREF_SYNC_END);
+	TAKE(DITTO_WIRE_READ_AT, h.overlap = 100000);
+}
+
+static void ranges(void)
+{
+	static const struct { u8 type; u32 most; bool carries; } kinds[] = {
+		{ DITTO_WIRE_WRITE, DITTO_WIRE_MAX_WRITE, true },
+		{ DITTO_WIRE_EXTENT, DITTO_WIRE_MAX_EXTENT, true },
+		{ DITTO_WIRE_DISCARD, DITTO_WIRE_MAX_RANGE, false },
+		{ DITTO_WIRE_ZEROES, DITTO_WIRE_MAX_RANGE, false },
+		{ DITTO_WIRE_EXTENT_ZERO, DITTO_WIRE_MAX_EXTENT, false },
+	};
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		u8 type = kinds[i].type;
+
+		REFUSE(type, h.size = h.length = 0, "size");
+		REFUSE(type, h.size = 511, "size");
+		REFUSE(type, h.offset++, "offset");
+		REFUSE(type, h.offset += 512, "size");
+		REFUSE(type, h.offset = DATA, "size");
+		REFUSE(type, h.offset = DATA + 512, "offset");
+		REFUSE(type, h.offset = U64_MAX - 511, "offset");
+		REFUSE(type, h.offset = 0; h.size = kinds[i].most + 512, "size");
+		REFUSE(type, h.offset = 0; h.size = ~511u, "size");
+		TAKE(type, h.offset = 0; h.size = kinds[i].most;
+		     h.length = kinds[i].carries ? h.size : 0);
+		REFUSE(type, h.length = kinds[i].carries ? 512 : 8192, "length");
+	}
+	REFUSE(DITTO_WIRE_VERIFY_ASK, h.size = DITTO_WIRE_MAX_VERIFY + 512, "size");
+	TAKE(DITTO_WIRE_VERIFY_SUMS, h.size = DITTO_WIRE_MAX_VERIFY; h.length = DITTO_WIRE_MAX_SUMS);
+	REFUSE(DITTO_WIRE_VERIFY_SUMS, h.length = 12, "length");
+	REFUSE(DITTO_WIRE_VERIFY_SUMS, h.length = 0, "length");
+}
+
+static void order(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+
+	REFUSE(DITTO_WIRE_WRITE, h.position = 0; h.overlap = 0, "position");
+	REFUSE(DITTO_WIRE_FLUSH, h.position = 0, "position");
+	REFUSE(DITTO_WIRE_WRITE, h.overlap = 42, "overlap");
+	REFUSE(DITTO_WIRE_DISCARD, h.overlap = U64_MAX, "overlap");
+	REFUSE(DITTO_WIRE_EXTENT, h.epoch = 0, "epoch");
+	REFUSE(DITTO_WIRE_EXTENT, h.overlap = 43, "overlap");
+	TAKE(DITTO_WIRE_EXTENT, h.overlap = 42);
+	TAKE(DITTO_WIRE_EXTENT_ZERO, h.position = h.overlap = 0);
+	REFUSE(DITTO_WIRE_BYE, h.position = 0, "position");
+	REFUSE(DITTO_WIRE_BYE, h.position = DITTO_BYE_DOWN + 1, "position");
+	TAKE(DITTO_WIRE_BYE, h.position = DITTO_BYE_DOWN);
+}
+
+static struct ditto_wire_hello good_hello(void)
+{
+	struct ditto_wire_hello hello = {
+		.version_min = 1,
+		.version_max = 2,
+		.features = 1ull << 63,
+		.resource_uuid = { 1, 2, 3 },
+		.from = 31,
+		.to = 0,
+		.data_bytes = DATA,
+		.logical_block = 512,
+		.physical_block = 4096,
+		.max_io = DITTO_WIRE_MAX_WRITE,
+		.discard_zeroes = 1,
+		.timeout_ms = 6000,
+		.state = {
+			.flags = DITTO_STATEF_UNCLEAN,
+			.roster = 0x80000001,
+			.roster_number = 5,
+			.generation = 77,
+			.history = { 66, 55 },
+			.position = 1000,
+			.attach_id = 99,
+		},
+	};
+
+	return hello;
+}
+
+#define REFUSE_HELLO(change, name) do {					\
+	hello = good_hello();						\
+	change;								\
+	ditto_wire_put_hello(&hello, buf);				\
+	why.field = "";							\
+	EXPECT_EQ(ditto_wire_get_hello(buf, &got, &why), -EPROTO);	\
+	EXPECT_STREQ(why.field, name);					\
+} while (0)
+
+static void hello_payload(void)
+{
+	struct ditto_wire_hello hello = good_hello(), got = {};
+	struct ditto_wire_complaint why;
+	u8 buf[DITTO_WIRE_HELLO_BYTES + 1];
+
+	buf[DITTO_WIRE_HELLO_BYTES] = 0xa5;
+	ditto_wire_put_hello(&hello, buf);
+	EXPECT_EQ(buf[DITTO_WIRE_HELLO_BYTES], 0xa5);
+	EXPECT_EQ(ditto_wire_get_hello(buf, &got, &why), 0);
+	EXPECT_EQ(memcmp(&hello, &got, sizeof(got)), 0);
+	buf[79] = 1;
+	EXPECT_EQ(ditto_wire_get_hello(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "reserved");
+	REFUSE_HELLO(hello.version_min = 3, "version_min");
+	REFUSE_HELLO(hello.version_min = 0, "version_min");
+	REFUSE_HELLO(hello.from = 32, "from");
+	REFUSE_HELLO(hello.to = 32, "to");
+	REFUSE_HELLO(hello.to = hello.from, "to");
+	REFUSE_HELLO(hello.timeout_ms = 0, "timeout_ms");
+	REFUSE_HELLO(hello.data_bytes++, "data_bytes");
+	REFUSE_HELLO(hello.discard_zeroes = 2, "discard_zeroes");
+	REFUSE_HELLO(hello.logical_block = 0, "logical_block");
+	REFUSE_HELLO(hello.logical_block = 256, "logical_block");
+	REFUSE_HELLO(hello.logical_block = 520, "logical_block");
+	REFUSE_HELLO(hello.physical_block = 256, "physical_block");
+	REFUSE_HELLO(hello.physical_block = 5000, "physical_block");
+	REFUSE_HELLO(hello.max_io = 0, "max_io");
+	REFUSE_HELLO(hello.max_io = 1000, "max_io");
+	REFUSE_HELLO(hello.state.flags = 1u << 6, "flags");
+	REFUSE_HELLO(hello.state.history[5] = 1, "history");
+	hello = good_hello();
+	hello.state.flags = DITTO_STATEF_DISKLESS;
+	hello.data_bytes = hello.logical_block = hello.physical_block = hello.max_io = 0;
+	ditto_wire_put_hello(&hello, buf);
+	EXPECT_EQ(ditto_wire_get_hello(buf, &got, &why), 0);
+}
+
+static void state_payload(void)
+{
+	struct ditto_wire_state state = good_hello().state, got = {};
+	struct ditto_wire_complaint why;
+	u8 buf[DITTO_WIRE_STATE_BYTES];
+	u32 i;
+
+	ditto_wire_put_state(&state, buf);
+	EXPECT_EQ(ditto_wire_get_state(buf, &got, &why), 0);
+	EXPECT_EQ(memcmp(&state, &got, sizeof(got)), 0);
+	for (i = 6; i < 32; i++) {
+		state.flags = 1u << i;
+		ditto_wire_put_state(&state, buf);
+		EXPECT_EQ(ditto_wire_get_state(buf, &got, &why), -EPROTO);
+	}
+}
+
+static void ack_payload(void)
+{
+	struct ditto_wire_ack ack = { 9, 8, 7, 6, 5 }, got = {};
+	struct ditto_wire_complaint why;
+	u8 buf[DITTO_WIRE_ACK_BYTES];
+
+	ditto_wire_put_ack(&ack, buf);
+	EXPECT_EQ(ditto_wire_get_ack(buf, &got, &why), 0);
+	EXPECT_EQ(memcmp(&ack, &got, sizeof(got)), 0);
+	ack = (struct ditto_wire_ack){ 9, 10, 7, 6, 5 };
+	ditto_wire_put_ack(&ack, buf);
+	EXPECT_EQ(ditto_wire_get_ack(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "written");
+	ack = (struct ditto_wire_ack){ 9, 8, 9, 6, 5 };
+	ditto_wire_put_ack(&ack, buf);
+	EXPECT_EQ(ditto_wire_get_ack(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "durable");
+	ack = (struct ditto_wire_ack){ 9, 8, 7, 6, 7 };
+	ditto_wire_put_ack(&ack, buf);
+	EXPECT_EQ(ditto_wire_get_ack(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "extents_durable");
+}
+
+#define REFUSE_START(change, name) do {					\
+	bad = start;							\
+	change;								\
+	ditto_wire_put_start(&bad, buf);				\
+	EXPECT_EQ(ditto_wire_get_start(buf, &got, &why), -EPROTO);	\
+	EXPECT_STREQ(why.field, name);					\
+} while (0)
+
+static void start_payload(void)
+{
+	struct ditto_wire_start start = {
+		.mode = DITTO_MODE_TARGET, .roster = 5, .roster_number = 6, .generation = 7,
+		.history = { 8, 9 }, .position = 10, .epoch = 11,
+	}, bad, got = {};
+	struct ditto_wire_complaint why;
+	u8 buf[DITTO_WIRE_START_BYTES];
+
+	ditto_wire_put_start(&start, buf);
+	EXPECT_EQ(ditto_wire_get_start(buf, &got, &why), 0);
+	EXPECT_EQ(memcmp(&start, &got, sizeof(got)), 0);
+	REFUSE_START(bad.mode = 0, "mode");
+	REFUSE_START(bad.mode = 3, "mode");
+	REFUSE_START(bad.roster = 0, "roster");
+	REFUSE_START(bad.generation = 0, "generation");
+	REFUSE_START(bad.history[0] = 0, "history");
+	ditto_wire_put_start(&start, buf);
+	buf[DITTO_WIRE_START_BYTES - 1] = 1;
+	EXPECT_EQ(ditto_wire_get_start(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "reserved");
+}
+
+static void roster_payload(void)
+{
+	struct ditto_wire_roster roster = { 3, 4, 5, 6 }, got = {};
+	struct ditto_wire_complaint why;
+	u8 buf[DITTO_WIRE_ROSTER_BYTES];
+	u32 i;
+
+	ditto_wire_put_roster(&roster, buf);
+	EXPECT_EQ(ditto_wire_get_roster(buf, &got, &why), 0);
+	EXPECT_EQ(got.roster, 3);
+	EXPECT_EQ(got.roster_number, 4);
+	EXPECT_EQ(got.generation, 5);
+	EXPECT_EQ(got.previous, 6);
+	for (i = 0; i < DITTO_WIRE_ROSTER_BYTES; i += 8) {
+		ditto_wire_put_roster(&roster, buf);
+		memset(buf + i, 0, 8);
+		EXPECT_EQ(ditto_wire_get_roster(buf, &got, &why), -EPROTO);
+	}
+	ditto_wire_put_roster(&roster, buf);
+	buf[4] = 1;
+	EXPECT_EQ(ditto_wire_get_roster(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "reserved");
+}
+
+/* What a taken header promises the code that handles it. */
+static void expect_sound(const struct ditto_wire_header *h, const struct ditto_wire_context *ctx)
+{
+	EXPECT_TRUE(h->type && h->type < DITTO_WIRE_TYPES);
+	EXPECT_EQ(h->lane, ctx->lane);
+	EXPECT_EQ(h->lane, lane_of[h->type]);
+	EXPECT_EQ(h->cookie, ctx->cookie);
+	EXPECT_EQ(h->sequence, ctx->sequence);
+	EXPECT_FALSE(h->flags & ~DITTO_WIREF_KNOWN);
+	EXPECT_TRUE(h->length <= max(DITTO_WIRE_MAX_WRITE, DITTO_WIRE_MAX_EXTENT));
+	EXPECT_TRUE(h->offset % 512 == 0 && h->size % 512 == 0);
+	EXPECT_TRUE(h->offset <= DATA && h->size <= DATA - h->offset);
+	if (h->type == DITTO_WIRE_WRITE || h->type == DITTO_WIRE_EXTENT)
+		EXPECT_TRUE(h->length == h->size && h->size);
+	else if (h->type == DITTO_WIRE_VERIFY_SUMS)
+		EXPECT_TRUE(h->length <= DITTO_WIRE_MAX_SUMS && h->length % 4 == 0);
+	else
+		EXPECT_TRUE(h->length <= DITTO_WIRE_MAX_FIXED);
+}
+
+static void fuzz_headers(void)
+{
+	struct test_random random = { 5 };
+	struct ditto_wire_complaint why;
+	struct ditto_wire_header h, got;
+	struct ditto_wire_context ctx;
+	u8 good[DITTO_WIRE_HEADER], buf[DITTO_WIRE_HEADER];
+	u32 round, i, taken = 0;
+
+	for (round = 0; round < FUZZ_ROUNDS; round++) {
+		make(&h, 1 + test_below(&random, DITTO_WIRE_TYPES - 1));
+		ctx = context(&h);
+		ditto_wire_encode(&h, good);
+		memcpy(buf, good, sizeof(buf));
+		for (i = 0; i <= round % 3; i++)
+			buf[test_below(&random, sizeof(buf))] ^= 1 + test_below(&random, 255);
+		if (!memcmp(buf, good, sizeof(buf)))
+			continue;
+		if (round & 1)
+			seal(buf);
+		if (ditto_wire_decode(buf, &ctx, &got, &why))
+			continue;
+		EXPECT_TRUE(round & 1);
+		expect_sound(&got, &ctx);
+		taken++;
+	}
+	EXPECT_TRUE(taken > 1000);
+}
+
+static void fuzz_payloads(void)
+{
+	struct test_random random = { 6 };
+	struct ditto_wire_complaint why;
+	struct ditto_wire_hello hello;
+	struct ditto_wire_state state;
+	struct ditto_wire_start start;
+	struct ditto_wire_roster roster;
+	struct ditto_wire_ack ack;
+	u8 buf[DITTO_WIRE_MAX_FIXED];
+	u32 round, i;
+
+	for (round = 0; round < FUZZ_ROUNDS; round++) {
+		memset(buf, 0, sizeof(buf));
+		for (i = 0; i < sizeof(buf); i++) {
+			if (!test_below(&random, 1 + round % 64))
+				buf[i] = test_random(&random);
+		}
+		if (!ditto_wire_get_hello(buf, &hello, &why)) {
+			EXPECT_TRUE(hello.from < 32 && hello.to < 32);
+			EXPECT_TRUE(hello.version_min <= hello.version_max);
+		}
+		if (!ditto_wire_get_state(buf, &state, &why))
+			EXPECT_FALSE(state.flags & ~DITTO_STATEF_KNOWN);
+		if (!ditto_wire_get_start(buf, &start, &why))
+			EXPECT_TRUE(start.mode == 1 || start.mode == 2);
+		if (!ditto_wire_get_roster(buf, &roster, &why))
+			EXPECT_TRUE(roster.roster && roster.generation);
+		if (!ditto_wire_get_ack(buf, &ack, &why))
+			EXPECT_TRUE(ack.durable <= ack.written && ack.written <= ack.received);
+	}
+}
+
+const struct test wire_tests[] = {
+	{ "G9: headers of all types keep every field", round_trips },
+	{ "G9: any flipped bit of a header is refused", every_bit },
+	{ "G9: type, lane, cookie, sequence, volume, flags, length", envelope },
+	{ "G9: fields that a type does not use are zero", unused_fields },
+	{ "G9: ranges are aligned, not empty, bounded and within the device", ranges },
+	{ "G9: positions, overlaps and floors are in order", order },
+	{ "G9: HELLO", hello_payload },
+	{ "G9: STATE", state_payload },
+	{ "G9: ACK", ack_payload },
+	{ "G9: START", start_payload },
+	{ "G9: ROSTER", roster_payload },
+	{ "G9: fuzzed headers", fuzz_headers },
+	{ "G9: fuzzed payloads", fuzz_payloads },
+	{ }
+};
