@@ -62,7 +62,8 @@ static void into_background(void)
 	int fds[2], null;
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+	pid = pipe2(fds, O_CLOEXEC) ? -1 : fork();
+	if (pid < 0) {
 		fprintf(stderr, "dittod: %s\n", strerror(errno));
 		exit(1);
 	}

@@ -115,7 +115,7 @@ refused "ping-interval above the default timeout" 8 "timeout 6000 ms is shorter 
 	-e 's/= 1000/= 7000/' -e '/^timeout/d'
 refused "payload-checksum = maybe" 10 "payload-checksum = 'maybe'; allowed are yes, no" \
 	-e 's/checksum = no/checksum = maybe/'
-refused "no nodes" 10 "there is no section [node NAME]; each node needs one" -e '/alpha/,$d'
+refused "no nodes" 10 "there is no section [node NAME]; each node needs one" -e '11,20d'
 refused "no resource section" 1 "there is no section [resource]" -e '2,6d'
 refused "no id" 11 "[node alpha] has no 'id'; required are id, address, disk" -e '12d'
 refused "no id in the last node" 16 "[node beta] has no 'id'; required are" -e '17d'

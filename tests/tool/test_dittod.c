@@ -27,6 +27,7 @@
 
 #define UUID		"0f5ea3a4-4a4c-4d3c-9f4b-0123456789ab"
 #define OTHER_UUID	"0f5ea3a4-4a4c-4d3c-9f4b-0123456789ac"
+#define DIR_TEMPLATE	"/tmp/ditto-test-XXXXXX"
 #define LANE_TIMEOUT_MS	700
 /* Long enough for anything that is to happen, on a busy machine. */
 #define SOON_MS		5000
@@ -34,7 +35,8 @@
 #define NOTHING_MS	700
 
 static int port;
-static char dir[] = "/tmp/ditto-test-XXXXXX";
+/* Filled in by mkdtemp(). */
+static char dir[sizeof(DIR_TEMPLATE)];
 
 /**
  * struct node - a daemon under test and its kernel
@@ -568,6 +570,7 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	port = 20000 + getpid() % 20000;
+	copy_string(dir, DIR_TEMPLATE, sizeof(dir));
 	if (!mkdtemp(dir)) {
 		perror(dir);
 		return 99;

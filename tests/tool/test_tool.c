@@ -199,7 +199,10 @@ int kernel_events_read(struct kernel_events *from,
 	return 0;
 }
 
-static char dir[] = "/tmp/ditto-test-XXXXXX";
+#define DIR_TEMPLATE	"/tmp/ditto-test-XXXXXX"
+
+/* Filled in by mkdtemp(). */
+static char dir[sizeof(DIR_TEMPLATE)];
 static char said[8192];
 
 static void write_config(void)
@@ -228,7 +231,7 @@ static struct tool the_tool(void)
 static int run(int (*verb)(struct tool *tool, int argc, char **argv), struct tool *tool,
 	       const char *second)
 {
-	char *argv[] = { "r0", (char *)second, NULL };
+	char *argv[3] = { (char *)"r0", (char *)second };
 	FILE *out = tmpfile();
 	int saved_out, saved_err, code;
 
@@ -459,7 +462,7 @@ static void test_verify_wait(void)
 static void test_wait_all(void)
 {
 	struct tool tool = the_tool();
-	char *argv[] = { "all", NULL };
+	char *argv[2] = { (char *)"all" };
 
 	n_states = 0;
 	dumped = add_state();
@@ -473,6 +476,7 @@ int main(void)
 {
 	char command[64];
 
+	copy_string(dir, DIR_TEMPLATE, sizeof(dir));
 	if (!mkdtemp(dir))
 		return 99;
 	write_config();
