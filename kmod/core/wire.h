@@ -34,10 +34,10 @@
 #define DITTO_WIRE_VERSION_MAX	1u
 #define DITTO_WIRE_HEADER	80u		/* bytes */
 
-/* Most payload of a WRITE, an EXTENT and a VERIFY_SUMS; all others are fixed. */
+/* Most bytes of a WRITE, and of an EXTENT with data or without. */
 #define DITTO_WIRE_MAX_WRITE	(1u << 20)
 #define DITTO_WIRE_MAX_EXTENT	(1u << 20)
-/* Most bytes that one DISCARD, ZEROES or EXTENT_ZERO covers. */
+/* Most bytes that one DISCARD or ZEROES covers. */
 #define DITTO_WIRE_MAX_RANGE	(1u << 30)
 /* Most bytes that one VERIFY_ASK covers, and the bytes of one checksum. */
 #define DITTO_WIRE_MAX_VERIFY	(1u << 20)

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "applier.h"
+
+#include <linux/blkdev.h>
+#include <linux/mempool.h>
+#include <linux/slab.h>
+
+#include "connection.h"
+#include "core/stream.h"
+#include "disk.h"
+#include "payload.h"
+#include "peer.h"
+#include "reader.h"
+#include "resource.h"
+#include "trace.h"
+#include "verify.h"
+
+#define POOL_ITEMS	256
+#define POOL_PARTS	64
+#define EXTENT_SECTORS	(DITTO_WIRE_MAX_EXTENT >> SECTOR_SHIFT)
+
+static struct kmem_cache *item_cache;
+static mempool_t item_pool;
+static struct bio_set part_set;
+static struct workqueue_struct *applier_wq;
+
+static struct ditto_resource *app_resource(struct ditto_applier *app)
+{
+	return container_of(app, struct ditto_resource, applier);
+}
+
+static struct block_device *app_bdev(struct ditto_applier *app)
+{
+	return app_resource(app)->disk->backing.bdev;
+}
+
+static void free_data(struct ditto_item *item)
+{
+	if (item->bio)
+		ditto_payload_free(item->bio);
+	item->bio = NULL;
+}
+
+void ditto_item_free(struct ditto_item *item)
+{
+	free_data(item);
+	mempool_free(item, &item_pool);
+}
+
+static void free_items(struct list_head *reaped)
+{
+	struct ditto_apply_item *i, *next;
+
+	list_for_each_entry_safe(i, next, reaped, link)
+		ditto_item_free(container_of(i, struct ditto_item, core));
+}
+
+struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_connection *conn,
+				      const struct ditto_wire_header *header)
+{
+	static const u8 kinds[DITTO_WIRE_TYPES] = {
+		[DITTO_WIRE_WRITE]	= DITTO_ENTRY_WRITE,
+		[DITTO_WIRE_DISCARD]	= DITTO_ENTRY_DISCARD,
+		[DITTO_WIRE_ZEROES]	= DITTO_ENTRY_ZEROES,
+		[DITTO_WIRE_FLUSH]	= DITTO_ENTRY_FLUSH,
+		[DITTO_WIRE_ROSTER]	= DITTO_ENTRY_ROSTER,
+		[DITTO_WIRE_JOIN]	= DITTO_ENTRY_JOIN,
+		[DITTO_WIRE_EXTENT]	= DITTO_ITEM_EXTENT,
+		[DITTO_WIRE_EXTENT_ZERO] = DITTO_ITEM_EXTENT,
+	};
+	struct ditto_item *item;
+
+	if (READ_ONCE(app->upstream) != conn)
+		return NULL;
+	item = mempool_alloc(&item_pool, GFP_NOIO);
+	memset(item, 0, sizeof(*item));
+	item->app = app;
+	item->core.kind = kinds[header->type];
+	item->core.flags = (header->flags & DITTO_WIREF_DURABLE ? DITTO_ITEMF_DURABLE : 0) |
+			   (header->flags & DITTO_WIREF_GUARD ? DITTO_ITEMF_GUARD : 0) |
+			   (header->type == DITTO_WIRE_EXTENT_ZERO ? DITTO_ITEMF_ZERO : 0) |
+			   (header->size ? DITTO_ITEMF_RANGE : 0);
+	item->core.range.start = header->offset;
+	item->core.range.last = header->offset + header->size - 1;
+	if (item->core.kind == DITTO_ITEM_EXTENT) {
+		item->core.number = header->epoch;
+		item->core.read_at = header->position;
+	} else {
+		item->core.number = header->position;
+		item->core.epoch = header->epoch;
+		item->core.overlap = header->overlap;
+	}
+	if (header->type == DITTO_WIRE_WRITE || header->type == DITTO_WIRE_EXTENT)
+		item->bio = ditto_payload_alloc(app_bdev(app), REQ_OP_WRITE, header->offset,
+						header->size);
+	return item;
+}
+
+int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,
+			  const struct ditto_wire_header *header)
+{
+	int err;
+
+	spin_lock_irq(&app->lock);
+	if (item->core.kind == DITTO_ITEM_EXTENT)
+		err = ditto_apply_receive_extent(&app->core, &item->core, header->overlap,
+						 header->flags & DITTO_WIREF_SYNC_END);
+	else
+		err = ditto_apply_receive(&app->core, &item->core);
+	/* A flush is written when everything before it is: nobody submits it. */
+	if (!err && item->core.kind != DITTO_ENTRY_FLUSH)
+		app->waiting++;
+	spin_unlock_irq(&app->lock);
+	if (err)
+		ditto_item_free(item);
+	return err;
+}
+
+/* Under the lock: after something was written, is there more to do? */
+static bool advance(struct ditto_applier *app)
+{
+	if (!app->flush_due && ditto_apply_flush_begin(&app->core, false)) {
+		app->flush_due = true;
+		app->active++;
+	}
+	if (app->upstream) {
+		set_bit(DITTO_CONN_ACK, &app->upstream->flags);
+		ditto_connection_kick(app->upstream);
+	}
+	return app->waiting || app->flush_due || !list_empty(&app->asks) ||
+	       ditto_reader_waiting(app_resource(app)) || !app->upstream;
+}
+
+static void item_written(struct ditto_item *item, blk_status_t status)
+{
+	struct ditto_applier *app = item->app;
+	unsigned long flags;
+	bool more;
+
+	trace_ditto_applied(app_resource(app), item);
+	if (status) {
+		WRITE_ONCE(app_resource(app)->disk->failed, true);
+		ditto_resource_event(app_resource(app), DITTO_RES_DISK_FAILED);
+	}
+	free_data(item);
+	spin_lock_irqsave(&app->lock, flags);
+	ditto_apply_written(&app->core, &item->core);
+	app->active--;
+	more = advance(app);
+	spin_unlock_irqrestore(&app->lock, flags);
+	if (more)
+		ditto_applier_kick(app);
+}
+
+static void item_end_io(struct bio *bio)
+{
+	item_written(bio->bi_private, bio->bi_status);
+}
+
+static void part_end_io(struct bio *bio)
+{
+	struct ditto_item *item = bio->bi_private;
+
+	if (bio->bi_status)
+		WRITE_ONCE(app_resource(item->app)->disk->failed, true);
+	bio_put(bio);
+	if (atomic_dec_and_test(&item->parts))
+		item_written(item, READ_ONCE(app_resource(item->app)->disk->failed) ?
+			     BLK_STS_IOERR : BLK_STS_OK);
+}
+
+/*
+ * Call @part for each run of the extent's sectors that @mask does not cover.
+ */
+static void for_each_run(struct ditto_item *item, const unsigned long *mask,
+			 void (*part)(struct ditto_item *item, u32 first, u32 count))
+{
+	u32 sectors = (item->core.range.last + 1 - item->core.range.start) >> SECTOR_SHIFT;
+	u32 first = find_first_zero_bit(mask, sectors);
+
+	while (first < sectors) {
+		u32 end = find_next_bit(mask, sectors, first);
+
+		part(item, first, end - first);
+		first = find_next_zero_bit(mask, sectors, end);
+	}
+}
+
+static void write_part(struct ditto_item *item, u32 first, u32 count)
+{
+	struct bio *part = bio_alloc_clone(app_bdev(item->app), item->bio, GFP_NOIO, &part_set);
+
+	bio_trim(part, first, count);
+	part->bi_end_io = part_end_io;
+	part->bi_private = item;
+	atomic_inc(&item->parts);
+	submit_bio_noacct(part);
+}
+
+static void zero_part(struct ditto_item *item, u32 first, u32 count)
+{
+	if (blkdev_issue_zeroout(app_bdev(item->app),
+				 (item->core.range.start >> SECTOR_SHIFT) + first, count,
+				 GFP_NOIO, 0))
+		WRITE_ONCE(app_resource(item->app)->disk->failed, true);
+}
+
+static void zero_work(struct work_struct *work)
+{
+	struct ditto_item *item = container_of(work, struct ditto_item, work);
+	struct ditto_applier *app = item->app;
+	u32 sectors = (item->core.range.last + 1 - item->core.range.start) >> SECTOR_SHIFT;
+	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
+
+	if (item->core.kind == DITTO_ITEM_EXTENT) {
+		spin_lock_irq(&app->lock);
+		ditto_apply_mask(&app->core, &item->core, mask);
+		spin_unlock_irq(&app->lock);
+		for_each_run(item, mask, zero_part);
+	} else {
+		zero_part(item, 0, sectors);
+	}
+	item_written(item, READ_ONCE(app_resource(app)->disk->failed) ? BLK_STS_IOERR :
+		     BLK_STS_OK);
+}
+
+static void submit_extent(struct ditto_item *item)
+{
+	struct ditto_applier *app = item->app;
+	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
+	u32 covered;
+
+	spin_lock_irq(&app->lock);
+	covered = ditto_apply_mask(&app->core, &item->core, mask);
+	spin_unlock_irq(&app->lock);
+	if (!covered) {
+		submit_bio_noacct(item->bio);
+		return;
+	}
+	/* One for ourselves: parts may end while others are being made. */
+	atomic_set(&item->parts, 1);
+	for_each_run(item, mask, write_part);
+	if (atomic_dec_and_test(&item->parts))
+		item_written(item, BLK_STS_OK);
+}
+
+static void submit_item(struct ditto_item *item)
+{
+	if (READ_ONCE(app_resource(item->app)->disk->failed)) {
+		item_written(item, BLK_STS_IOERR);
+		return;
+	}
+	if (item->bio) {
+		item->bio->bi_end_io = item_end_io;
+		item->bio->bi_private = item;
+	}
+	switch (item->core.kind) {
+	case DITTO_ENTRY_WRITE:
+		submit_bio_noacct(item->bio);
+		break;
+	case DITTO_ENTRY_ROSTER:
+	case DITTO_ENTRY_JOIN:
+		WRITE_ONCE(item->app->roster, item);
+		ditto_resource_event(app_resource(item->app), DITTO_RES_APPLY_ROSTER);
+		break;
+	case DITTO_ITEM_EXTENT:
+		if (item->bio) {
+			submit_extent(item);
+			break;
+		}
+		fallthrough;
+	default:
+		INIT_WORK(&item->work, zero_work);
+		queue_work(applier_wq, &item->work);
+	}
+}
+
+static void flush_end_io(struct bio *bio)
+{
+	struct ditto_applier *app = bio->bi_private;
+	struct ditto_resource *res = app_resource(app);
+	unsigned long flags;
+	LIST_HEAD(reaped);
+	bool more;
+
+	if (bio->bi_status) {
+		/* What was thought durable is not: nothing is acknowledged any more. */
+		WRITE_ONCE(res->disk->failed, true);
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	}
+	bio_uninit(bio);
+	spin_lock_irqsave(&app->lock, flags);
+	ditto_apply_flush_end(&app->core, &reaped);
+	app->active--;
+	more = advance(app);
+	spin_unlock_irqrestore(&app->lock, flags);
+	free_items(&reaped);
+	if (more)
+		ditto_applier_kick(app);
+}
+
+static void submit_flush(struct ditto_applier *app)
+{
+	bio_init(&app->flush, app_bdev(app), NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	app->flush.bi_end_io = flush_end_io;
+	app->flush.bi_private = app;
+	submit_bio_noacct(&app->flush);
+}
+
+static bool settled(struct ditto_applier *app)
+{
+	return !app->active && !app->waiting && !app->flush_due && !atomic_read(&app->answers);
+}
+
+void ditto_applier_pump(struct ditto_applier *app)
+{
+	struct ditto_apply_item *next;
+	bool flush, lost;
+
+	for (;;) {
+		spin_lock_irq(&app->lock);
+		next = ditto_apply_next(&app->core);
+		if (next) {
+			app->waiting--;
+			app->active++;
+		} else if (ditto_apply_flush_begin(&app->core, false)) {
+			/* Entries that are written by themselves ask for it here. */
+			app->flush_due = true;
+			app->active++;
+		}
+		flush = app->flush_due;
+		app->flush_due = false;
+		lost = !app->upstream && settled(app) && !next && !flush;
+		spin_unlock_irq(&app->lock);
+		if (flush)
+			submit_flush(app);
+		if (next)
+			submit_item(container_of(next, struct ditto_item, core));
+		if (!next && !flush)
+			break;
+	}
+	if (lost) {
+		wake_up_all(&app_resource(app)->idle_wait);
+		ditto_resource_event(app_resource(app), DITTO_RES_APPLIER_IDLE);
+	}
+	ditto_verify_answer(app);
+	ditto_reader_pump(app_resource(app));
+	queue_delayed_work(applier_wq, &app->idle, HZ);
+}
+
+static void pump_work(struct work_struct *work)
+{
+	ditto_applier_pump(container_of(work, struct ditto_applier, pump));
+}
+
+static void idle_work(struct work_struct *work)
+{
+	struct ditto_applier *app = container_of(work, struct ditto_applier, idle.work);
+	bool flush, again;
+
+	spin_lock_irq(&app->lock);
+	flush = !app->flush_due && ditto_apply_flush_begin(&app->core, true);
+	if (flush)
+		app->active++;
+	again = app->core.durable != app->core.received ||
+		app->core.extent_durable != app->core.extent_received;
+	spin_unlock_irq(&app->lock);
+	if (flush)
+		submit_flush(app);
+	if (again && !READ_ONCE(app_resource(app)->disk->failed))
+		queue_delayed_work(applier_wq, &app->idle, HZ);
+}
+
+void ditto_applier_kick(struct ditto_applier *app)
+{
+	queue_work(applier_wq, &app->pump);
+}
+
+bool ditto_applier_ack(struct ditto_applier *app, struct ditto_connection *conn,
+		       struct ditto_wire_ack *ack)
+{
+	bool mine;
+
+	if (READ_ONCE(app_resource(app)->disk->failed))
+		return false;
+	spin_lock_irq(&app->lock);
+	mine = app->upstream == conn;
+	ack->received = app->core.received;
+	ack->written = app->core.written;
+	ack->durable = app->core.durable;
+	ack->extents_written = app->core.extent_written;
+	ack->extents_durable = app->core.extent_durable;
+	spin_unlock_irq(&app->lock);
+	return mine;
+}
+
+void ditto_applier_begin(struct ditto_applier *app, struct ditto_connection *conn,
+			 const struct ditto_wire_start *start)
+{
+	LIST_HEAD(reaped);
+
+	spin_lock_irq(&app->lock);
+	ditto_apply_clear(&app->core, &reaped);
+	ditto_apply_init(&app->core, start->position, start->epoch,
+			 start->mode == DITTO_MODE_TARGET);
+	app->waiting = 0;
+	app->upstream = conn;
+	app->upstream_node = conn->peer->node_id;
+	spin_unlock_irq(&app->lock);
+	free_items(&reaped);
+}
+
+void ditto_applier_lost(struct ditto_applier *app, struct ditto_connection *conn)
+{
+	bool mine;
+
+	spin_lock_irq(&app->lock);
+	mine = app->upstream == conn;
+	if (mine)
+		app->upstream = NULL;
+	spin_unlock_irq(&app->lock);
+	if (mine)
+		ditto_applier_kick(app);
+}
+
+bool ditto_applier_idle(struct ditto_applier *app)
+{
+	bool idle;
+
+	spin_lock_irq(&app->lock);
+	idle = settled(app);
+	spin_unlock_irq(&app->lock);
+	return idle;
+}
+
+u64 ditto_applier_position(struct ditto_applier *app)
+{
+	u64 position;
+	unsigned long flags;
+
+	spin_lock_irqsave(&app->lock, flags);
+	position = app->core.written;
+	spin_unlock_irqrestore(&app->lock, flags);
+	return position;
+}
+
+void ditto_applier_set_position(struct ditto_applier *app, u64 position)
+{
+	LIST_HEAD(reaped);
+
+	spin_lock_irq(&app->lock);
+	ditto_apply_clear(&app->core, &reaped);
+	ditto_apply_init(&app->core, position, 0, false);
+	app->waiting = 0;
+	spin_unlock_irq(&app->lock);
+	free_items(&reaped);
+}
+
+void ditto_applier_roster_done(struct ditto_applier *app, bool joined)
+{
+	struct ditto_item *item = app->roster;
+	LIST_HEAD(reaped);
+
+	app->roster = NULL;
+	if (joined) {
+		spin_lock_irq(&app->lock);
+		ditto_apply_end_target(&app->core, &reaped);
+		spin_unlock_irq(&app->lock);
+		free_items(&reaped);
+	}
+	item_written(item, BLK_STS_OK);
+}
+
+void ditto_applier_setup(struct ditto_applier *app)
+{
+	spin_lock_init(&app->lock);
+	INIT_LIST_HEAD(&app->asks);
+	INIT_WORK(&app->pump, pump_work);
+	INIT_DELAYED_WORK(&app->idle, idle_work);
+	ditto_apply_init(&app->core, 0, 0, false);
+}
+
+void ditto_applier_shutdown(struct ditto_applier *app)
+{
+	cancel_work_sync(&app->pump);
+	cancel_delayed_work_sync(&app->idle);
+	ditto_applier_set_position(app, ditto_applier_position(app));
+}
+
+int ditto_applier_init(void)
+{
+	int err;
+
+	item_cache = KMEM_CACHE(ditto_item, 0);
+	if (!item_cache)
+		return -ENOMEM;
+	err = mempool_init_slab_pool(&item_pool, POOL_ITEMS, item_cache);
+	if (err)
+		goto no_pool;
+	err = bioset_init(&part_set, POOL_PARTS, 0, 0);
+	if (err)
+		goto no_parts;
+	applier_wq = alloc_workqueue("ditto_applier", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	if (applier_wq)
+		return 0;
+	err = -ENOMEM;
+	bioset_exit(&part_set);
+no_parts:
+	mempool_exit(&item_pool);
+no_pool:
+	kmem_cache_destroy(item_cache);
+	return err;
+}
+
+void ditto_applier_exit(void)
+{
+	destroy_workqueue(applier_wq);
+	bioset_exit(&part_set);
+	mempool_exit(&item_pool);
+	kmem_cache_destroy(item_cache);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The secondary's side: takes the stream of one primary and brings it to the
+ * local disk in the order that the core allows.
+ *
+ * There is one applier for a resource. It belongs to one connection at a time
+ * (upstream); when that is lost it goes on until all that had been received is
+ * written, and only then may another stream begin.
+ */
+#ifndef DITTO_APPLIER_H
+#define DITTO_APPLIER_H
+
+#include <linux/bio.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "core/apply.h"
+#include "core/wire.h"
+
+struct ditto_connection;
+
+/**
+ * struct ditto_item - an entry or extent on its way to the local disk
+ * @core: the core's part
+ * @app: the applier
+ * @bio: data, or NULL
+ * @roster: of a ROSTER or JOIN
+ * @work: for ranges without data
+ * @parts: bios of an extent of which only parts are written
+ */
+struct ditto_item {
+	struct ditto_apply_item core;
+	struct ditto_applier *app;
+	struct bio *bio;
+	struct ditto_wire_roster roster;
+	struct work_struct work;
+	atomic_t parts;
+};
+
+/**
+ * struct ditto_applier - see above
+ * @lock: protects all but the works
+ * @core: order and acknowledgements
+ * @upstream: whose stream it is; NULL when that is lost
+ * @upstream_node: its node id, also after it is lost
+ * @waiting: items received and not yet handed out
+ * @active: items handed out and not yet written, and flushes
+ * @flush_due: a flush has begun in the core and is to be submitted
+ * @roster: the ROSTER or JOIN that the state machine has in hand
+ * @asks: struct ditto_verify_ask, waiting for their position
+ * @answers: those of them for which the disk is being read
+ * @pump: hands out what may go
+ * @idle: flushes what nothing has asked to be flushed
+ * @flush: the bio of the one flush under way
+ */
+struct ditto_applier {
+	spinlock_t lock;
+	struct ditto_apply core;
+	struct ditto_connection *upstream;
+	u32 upstream_node;
+	u32 waiting;
+	u32 active;
+	bool flush_due;
+	struct ditto_item *roster;
+	struct list_head asks;
+	atomic_t answers;
+	struct work_struct pump;
+	struct delayed_work idle;
+	struct bio flush;
+};
+
+void ditto_applier_setup(struct ditto_applier *app);
+/* Nothing of it runs any more when this returns; it is idle. May sleep. */
+void ditto_applier_shutdown(struct ditto_applier *app);
+
+/* What START says is recorded: the stream begins. The applier is idle. */
+void ditto_applier_begin(struct ditto_applier *app, struct ditto_connection *conn,
+			 const struct ditto_wire_start *start);
+
+/* The connection is gone, or its peer is no longer Primary. */
+void ditto_applier_lost(struct ditto_applier *app, struct ditto_connection *conn);
+
+/* Has all that was received been written, and is nothing under way? */
+bool ditto_applier_idle(struct ditto_applier *app);
+
+/* Position up to which everything has been applied; exact while idle. */
+u64 ditto_applier_position(struct ditto_applier *app);
+/* Without a stream: where the disk stands. */
+void ditto_applier_set_position(struct ditto_applier *app, u64 position);
+
+/* An item for a message, with a bio where it has data; NULL where @conn is not
+ * upstream. May sleep for memory. */
+struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_connection *conn,
+				      const struct ditto_wire_header *header);
+void ditto_item_free(struct ditto_item *item);
+
+/* Take a complete item. Return: 0, -EPROTO (the item is freed). */
+int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,
+			  const struct ditto_wire_header *header);
+
+/* Submit what may go to the disk; process context, may sleep. */
+void ditto_applier_pump(struct ditto_applier *app);
+
+/* The same from any context. */
+void ditto_applier_kick(struct ditto_applier *app);
+
+/* What to acknowledge to @conn; false where there is nothing to say. */
+bool ditto_applier_ack(struct ditto_applier *app, struct ditto_connection *conn,
+		       struct ditto_wire_ack *ack);
+
+/* The state machine has recorded the roster that the applier holds. */
+void ditto_applier_roster_done(struct ditto_applier *app, bool joined);
+
+int ditto_applier_init(void);
+void ditto_applier_exit(void);
+
+#endif /* DITTO_APPLIER_H */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that ditto builds for. This is the only
+ * file that mentions a kernel version; the rest is written for the newest.
+ */
+#ifndef DITTO_COMPAT_H
+#define DITTO_COMPAT_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/net.h>
+#include <linux/uio.h>
+#include <linux/version.h>
+#include <net/sock.h>
+
+/* An exclusively opened block device. */
+struct ditto_bdev {
+	struct block_device *bdev;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	struct file *file;
+#else
+	fmode_t mode;
+#endif
+};
+
+/* Open @path for reading and writing, exclusively for @holder. May sleep. */
+static inline int ditto_bdev_open(struct ditto_bdev *d, const char *path, void *holder)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	d->file = bdev_file_open_by_path(path, BLK_OPEN_READ | BLK_OPEN_WRITE, holder, NULL);
+	if (IS_ERR(d->file))
+		return PTR_ERR(d->file);
+	d->bdev = file_bdev(d->file);
+#else
+	d->mode = FMODE_READ | FMODE_WRITE | FMODE_EXCL;
+	d->bdev = blkdev_get_by_path(path, d->mode, holder);
+	if (IS_ERR(d->bdev))
+		return PTR_ERR(d->bdev);
+#endif
+	return 0;
+}
+
+static inline void ditto_bdev_close(struct ditto_bdev *d)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	bdev_fput(d->file);
+#else
+	blkdev_put(d->bdev, d->mode);
+#endif
+	d->bdev = NULL;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#define DITTO_OPEN_ARGS struct gendisk *disk, blk_mode_t mode
+#define DITTO_OPEN_DISK disk
+#define DITTO_OPEN_WRITES (mode & BLK_OPEN_WRITE)
+#define DITTO_RELEASE_ARGS struct gendisk *disk
+#else
+#define DITTO_OPEN_ARGS struct block_device *bdev, fmode_t mode
+#define DITTO_OPEN_DISK (bdev->bd_disk)
+#define DITTO_OPEN_WRITES (mode & FMODE_WRITE)
+#define DITTO_RELEASE_ARGS struct gendisk *disk, fmode_t mode
+#endif
+
+/**
+ * ditto_alloc_disk() - a gendisk stacked over a backing device
+ * @backing: whose limits the disk inherits
+ * @max_bytes: no bio will be larger
+ * @discard: discards are taken, of at most @range_bytes
+ * @range_bytes: no discard and no write-zeroes will be larger
+ *
+ * The disk says that it has a volatile write cache and FUA, and wants stable
+ * pages.
+ *
+ * Return: the disk or an ERR_PTR.
+ */
+static inline struct gendisk *ditto_alloc_disk(struct block_device *backing,
+					       unsigned int max_bytes, bool discard,
+					       unsigned int range_bytes)
+{
+	struct gendisk *disk;
+	struct queue_limits *lim;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	struct queue_limits limits;
+
+	lim = &limits;
+	blk_set_stacking_limits(lim);
+	queue_limits_stack_bdev(lim, backing, 0, "ditto");
+	lim->features &= ~(BLK_FEAT_ZONED | BLK_FEAT_NOWAIT);
+	lim->features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA | BLK_FEAT_STABLE_WRITES |
+			 BLK_FEAT_IO_STAT;
+	lim->max_hw_discard_sectors = discard ? range_bytes >> SECTOR_SHIFT : 0;
+	lim->max_user_discard_sectors = lim->max_hw_discard_sectors;
+#else
+	disk = blk_alloc_disk(NUMA_NO_NODE);
+	if (!disk)
+		return ERR_PTR(-ENOMEM);
+	lim = &disk->queue->limits;
+	blk_set_stacking_limits(lim);
+	blk_stack_limits(lim, &bdev_get_queue(backing)->limits, get_start_sect(backing));
+	blk_queue_write_cache(disk->queue, true, true);
+	blk_queue_flag_set(QUEUE_FLAG_STABLE_WRITES, disk->queue);
+	blk_queue_flag_clear(QUEUE_FLAG_NOWAIT, disk->queue);
+	if (bdev_nonrot(backing))
+		blk_queue_flag_set(QUEUE_FLAG_NONROT, disk->queue);
+	lim->max_hw_discard_sectors = discard ? range_bytes >> SECTOR_SHIFT : 0;
+#endif
+	lim->max_hw_sectors = min(lim->max_hw_sectors, max_bytes >> SECTOR_SHIFT);
+	lim->max_sectors = min(lim->max_sectors, max_bytes >> SECTOR_SHIFT);
+	lim->max_discard_sectors = lim->max_hw_discard_sectors;
+	lim->discard_granularity = max(lim->discard_granularity, lim->logical_block_size);
+	lim->max_secure_erase_sectors = 0;
+	lim->max_zone_append_sectors = 0;
+	lim->max_write_zeroes_sectors = range_bytes >> SECTOR_SHIFT;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	disk = blk_alloc_disk(lim, NUMA_NO_NODE);
+#endif
+	return disk;
+}
+
+/*
+ * Send part of a page that belongs to us without copying it. The page is
+ * referenced by the socket as long as the network needs it.
+ * Return: bytes taken, or a negative errno (-EAGAIN when there is no room).
+ */
+static inline int ditto_sock_send_page(struct socket *sock, struct page *page,
+				       unsigned int offset, unsigned int len, int flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES };
+	struct bio_vec bv;
+
+	bvec_set_page(&bv, page, len, offset);
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bv, 1, len);
+	return sock_sendmsg(sock, &msg);
+#else
+	return kernel_sendpage(sock, page, offset, len, flags);
+#endif
+}
+
+/* What pre_doit and post_doit are told of the command. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define DITTO_GENL_OPS const struct genl_split_ops
+#else
+#define DITTO_GENL_OPS const struct genl_ops
+#endif
+
+/* Since 6.10 the source of a trace event's string is given once. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define ditto_assign_str(field, source) __assign_str(field)
+#else
+#define ditto_assign_str(field, source) __assign_str(field, source)
+#endif
+
+/* <asm/unaligned.h> moved in 6.12. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+#endif /* DITTO_COMPAT_H */

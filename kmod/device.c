@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "device.h"
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/idr.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "disk.h"
+#include "log.h"
+#include "reader.h"
+#include "request.h"
+#include "resource.h"
+
+#define POOL_READS	64
+
+/* A read on its way to the local disk. */
+struct device_read {
+	struct ditto_device *dev;
+	struct bio *user;
+	unsigned long start;
+	struct bio bio;		/* last: bioset front padding */
+};
+
+static int device_major;
+static DEFINE_IDA(minors);
+static struct bio_set read_set;
+
+static void count(struct ditto_device *dev, struct bio *bio)
+{
+	struct ditto_device_stats *stats = get_cpu_ptr(dev->stats);
+
+	if (!bio->bi_iter.bi_size) {
+		stats->flushes++;
+	} else if (op_is_write(bio_op(bio))) {
+		stats->writes++;
+		stats->write_bytes += bio->bi_iter.bi_size;
+	} else {
+		stats->reads++;
+		stats->read_bytes += bio->bi_iter.bi_size;
+	}
+	put_cpu_ptr(dev->stats);
+}
+
+void ditto_device_sum(struct ditto_device *dev, struct ditto_device_stats *sum)
+{
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		const struct ditto_device_stats *stats = per_cpu_ptr(dev->stats, cpu);
+
+		sum->reads += stats->reads;
+		sum->read_bytes += stats->read_bytes;
+		sum->writes += stats->writes;
+		sum->write_bytes += stats->write_bytes;
+		sum->flushes += stats->flushes;
+	}
+}
+
+void ditto_device_end_bio(struct ditto_device *dev, struct bio *bio, unsigned long start)
+{
+	bio_end_io_acct(bio, start);
+	bio_endio(bio);
+	percpu_ref_put(&dev->users);
+}
+
+void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t status)
+{
+	bio->bi_status = status;
+	bio_endio(bio);
+	percpu_ref_put(&dev->users);
+}
+
+static void read_end_io(struct bio *bio)
+{
+	struct device_read *read = container_of(bio, struct device_read, bio);
+	struct bio *user = read->user;
+	struct ditto_device *dev = read->dev;
+	unsigned long start = read->start;
+
+	if (bio->bi_status) {
+		user->bi_status = bio->bi_status;
+		ditto_resource_event(dev->res, DITTO_RES_DISK_FAILED);
+	}
+	bio_put(bio);
+	ditto_device_end_bio(dev, user, start);
+}
+
+void ditto_device_read(struct ditto_device *dev, struct bio *user)
+{
+	struct ditto_disk *disk = dev->res->disk;
+	struct device_read *read;
+	struct bio *bio;
+
+	if (READ_ONCE(disk->failed)) {
+		ditto_device_refuse(dev, user, BLK_STS_IOERR);
+		return;
+	}
+	bio = bio_alloc_clone(disk->backing.bdev, user, GFP_NOIO, &read_set);
+	read = container_of(bio, struct device_read, bio);
+	read->dev = dev;
+	read->user = user;
+	read->start = bio_start_io_acct(user);
+	bio->bi_end_io = read_end_io;
+	submit_bio_noacct(bio);
+}
+
+static void serve_primary(struct ditto_device *dev, struct bio *bio)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		ditto_device_read(dev, bio);
+		break;
+	case REQ_OP_WRITE:
+	case REQ_OP_DISCARD:
+	case REQ_OP_WRITE_ZEROES:
+	case REQ_OP_FLUSH:
+		ditto_request_submit(dev->res, bio);
+		break;
+	default:
+		ditto_device_refuse(dev, bio, BLK_STS_NOTSUPP);
+	}
+}
+
+static void serve_secondary(struct ditto_device *dev, struct bio *bio)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		ditto_reader_submit(dev, bio);
+		break;
+	case REQ_OP_WRITE:
+	case REQ_OP_FLUSH:
+		/* Nothing was written here, so there is nothing to flush. */
+		ditto_device_refuse(dev, bio, bio->bi_iter.bi_size ? BLK_STS_IOERR : BLK_STS_OK);
+		break;
+	default:
+		ditto_device_refuse(dev, bio, BLK_STS_IOERR);
+	}
+}
+
+static void device_submit_bio(struct bio *bio)
+{
+	struct ditto_device *dev = bio->bi_bdev->bd_disk->private_data;
+
+	bio = bio_split_to_limits(bio);
+	if (!bio)
+		return;
+	if (!percpu_ref_tryget_live(&dev->users)) {
+		bio_io_error(bio);
+		return;
+	}
+	count(dev, bio);
+	if (READ_ONCE(dev->res->role) == DITTO_ROLE_PRIMARY)
+		serve_primary(dev, bio);
+	else
+		serve_secondary(dev, bio);
+}
+
+static int device_open(DITTO_OPEN_ARGS)
+{
+	struct ditto_device *dev = DITTO_OPEN_DISK->private_data;
+
+	/*
+	 * The role is not asked here: it is asked for each bio. But whoever
+	 * wants to write should hear it at once.
+	 */
+	if (DITTO_OPEN_WRITES && READ_ONCE(dev->res->role) != DITTO_ROLE_PRIMARY)
+		return -EROFS;
+	atomic_inc(&dev->openers);
+	get_task_comm(dev->opener, current);
+	dev->opener_pid = task_tgid_nr(current);
+	return 0;
+}
+
+static void device_release(DITTO_RELEASE_ARGS)
+{
+	struct ditto_device *dev = disk->private_data;
+
+	atomic_dec(&dev->openers);
+}
+
+static void free_device(struct ditto_device *dev)
+{
+	percpu_ref_exit(&dev->users);
+	free_percpu(dev->stats);
+	ida_free(&minors, dev->minor);
+	ditto_resource_put(dev->res);
+	kfree(dev);
+}
+
+static void device_free(struct gendisk *disk)
+{
+	free_device(disk->private_data);
+}
+
+static const struct block_device_operations device_ops = {
+	.owner		= THIS_MODULE,
+	.submit_bio	= device_submit_bio,
+	.open		= device_open,
+	.release	= device_release,
+	.free_disk	= device_free,
+};
+
+static ssize_t resource_show(struct device *d, struct device_attribute *attr, char *buf)
+{
+	struct ditto_device *dev = dev_to_disk(d)->private_data;
+
+	return sysfs_emit(buf, "%s\n", dev->res->name);
+}
+static DEVICE_ATTR_RO(resource);
+
+static struct attribute *device_attrs[] = {
+	&dev_attr_resource.attr,
+	NULL
+};
+
+static const struct attribute_group device_group = {
+	.name	= "ditto",
+	.attrs	= device_attrs,
+};
+
+static const struct attribute_group *device_groups[] = {
+	&device_group,
+	NULL
+};
+
+static void users_released(struct percpu_ref *ref)
+{
+	struct ditto_device *dev = container_of(ref, struct ditto_device, users);
+
+	WRITE_ONCE(dev->is_drained, true);
+	wake_up_all(&dev->drained);
+}
+
+void ditto_device_open_gate(struct ditto_device *dev)
+{
+	if (percpu_ref_is_dying(&dev->users)) {
+		WRITE_ONCE(dev->is_drained, false);
+		percpu_ref_resurrect(&dev->users);
+	}
+}
+
+int ditto_device_close_gate(struct ditto_device *dev)
+{
+	long left;
+
+	if (!percpu_ref_is_dying(&dev->users))
+		percpu_ref_kill(&dev->users);
+	left = wait_event_killable_timeout(dev->drained, READ_ONCE(dev->is_drained),
+					   msecs_to_jiffies(DITTO_DRAIN_TIMEOUT_MS));
+	if (left > 0)
+		return 0;
+	ditto_device_open_gate(dev);
+	return left ? -EINTR : -ETIMEDOUT;
+}
+
+static struct ditto_device *device_alloc(struct ditto_resource *res)
+{
+	struct ditto_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (!dev)
+		return NULL;
+	dev->stats = alloc_percpu(struct ditto_device_stats);
+	if (!dev->stats)
+		goto no_stats;
+	if (percpu_ref_init(&dev->users, users_released, PERCPU_REF_ALLOW_REINIT, GFP_KERNEL))
+		goto no_ref;
+	dev->minor = ida_alloc_max(&minors, MINORMASK, GFP_KERNEL);
+	if (dev->minor < 0)
+		goto no_minor;
+	init_waitqueue_head(&dev->drained);
+	dev->bytes = res->disk->md.data_bytes;
+	dev->res = ditto_resource_get(res);
+	return dev;
+no_minor:
+	percpu_ref_exit(&dev->users);
+no_ref:
+	free_percpu(dev->stats);
+no_stats:
+	kfree(dev);
+	return NULL;
+}
+
+void ditto_device_set_role(struct ditto_device *dev, bool primary)
+{
+	set_disk_ro(dev->disk, !primary);
+}
+
+int ditto_device_new(struct ditto_resource *res)
+{
+	struct block_device *backing = res->disk->backing.bdev;
+	struct ditto_device *dev = device_alloc(res);
+	struct gendisk *disk;
+	int err;
+
+	if (!dev)
+		return -ENOMEM;
+	disk = ditto_alloc_disk(backing, DITTO_WIRE_MAX_WRITE, bdev_max_discard_sectors(backing),
+				DITTO_DEVICE_MAX_RANGE);
+	if (IS_ERR(disk)) {
+		free_device(dev);
+		return PTR_ERR(disk);
+	}
+	dev->disk = disk;
+	disk->major = device_major;
+	disk->first_minor = dev->minor;
+	disk->minors = 1;
+	disk->flags |= GENHD_FL_NO_PART;
+	disk->fops = &device_ops;
+	disk->private_data = dev;
+	snprintf(disk->disk_name, DISK_NAME_LEN, "ditto%d", dev->minor);
+	set_capacity(disk, dev->bytes >> SECTOR_SHIFT);
+	set_disk_ro(disk, true);
+	spin_lock_irq(&res->stream_lock);
+	res->device = dev;
+	spin_unlock_irq(&res->stream_lock);
+	err = device_add_disk(NULL, disk, device_groups);
+	if (err) {
+		spin_lock_irq(&res->stream_lock);
+		res->device = NULL;
+		spin_unlock_irq(&res->stream_lock);
+		/* A disk that was never added is not freed through its operations. */
+		put_disk(disk);
+		free_device(dev);
+	}
+	return err;
+}
+
+void ditto_device_del(struct ditto_resource *res)
+{
+	struct ditto_device *dev = res->device;
+
+	if (!dev)
+		return;
+	del_gendisk(dev->disk);
+	spin_lock_irq(&res->stream_lock);
+	res->device = NULL;
+	spin_unlock_irq(&res->stream_lock);
+	put_disk(dev->disk);
+}
+
+int ditto_device_init(void)
+{
+	int err = bioset_init(&read_set, POOL_READS, offsetof(struct device_read, bio), 0);
+
+	if (err)
+		return err;
+	device_major = register_blkdev(0, "ditto");
+	if (device_major < 0) {
+		bioset_exit(&read_set);
+		return device_major;
+	}
+	return 0;
+}
+
+void ditto_device_exit(void)
+{
+	unregister_blkdev(device_major, "ditto");
+	bioset_exit(&read_set);
+	ida_destroy(&minors);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "disk.h"
+
+#include <linux/bio.h>
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "log.h"
+
+/*
+ * One access to a disk whose end may never come: the memory belongs to the
+ * access, not to the waiter, who may give up.
+ */
+struct disk_access {
+	struct kref ref;
+	struct completion done;
+	struct bio bio;
+	struct bio_vec vec;
+	struct page *page;
+	blk_status_t status;
+};
+
+static void access_free(struct kref *ref)
+{
+	struct disk_access *a = container_of(ref, struct disk_access, ref);
+
+	bio_uninit(&a->bio);
+	if (a->page)
+		__free_page(a->page);
+	kfree(a);
+}
+
+static void access_end_io(struct bio *bio)
+{
+	struct disk_access *a = bio->bi_private;
+
+	a->status = bio->bi_status;
+	complete(&a->done);
+	kref_put(&a->ref, access_free);
+}
+
+static struct disk_access *access_new(struct block_device *bdev, blk_opf_t opf, bool data)
+{
+	struct disk_access *a = kzalloc(sizeof(*a), GFP_NOIO);
+
+	if (!a)
+		return NULL;
+	if (data) {
+		a->page = alloc_page(GFP_NOIO | __GFP_ZERO);
+		if (!a->page) {
+			kfree(a);
+			return NULL;
+		}
+	}
+	kref_init(&a->ref);
+	init_completion(&a->done);
+	bio_init(&a->bio, bdev, &a->vec, 1, opf);
+	a->bio.bi_end_io = access_end_io;
+	a->bio.bi_private = a;
+	return a;
+}
+
+/* Return: 0, -EIO, -ETIMEDOUT, -EINTR where the waiter was killed. */
+static int access_wait(struct disk_access *a)
+{
+	long left;
+
+	kref_get(&a->ref);
+	submit_bio(&a->bio);
+	left = wait_for_completion_killable_timeout(&a->done,
+						    msecs_to_jiffies(DITTO_DISK_TIMEOUT_MS));
+	if (left == 0)
+		return -ETIMEDOUT;
+	if (left < 0)
+		return -EINTR;
+	return blk_status_to_errno(a->status);
+}
+
+static int access_block(struct block_device *bdev, blk_opf_t opf, u64 offset, void *block)
+{
+	struct disk_access *a = access_new(bdev, opf, true);
+	int err;
+
+	if (!a)
+		return -ENOMEM;
+	if (op_is_write(opf))
+		memcpy(page_address(a->page), block, DITTO_MD_BLOCK);
+	a->bio.bi_iter.bi_sector = offset >> SECTOR_SHIFT;
+	__bio_add_page(&a->bio, a->page, DITTO_MD_BLOCK, 0);
+	err = access_wait(a);
+	if (!err && !op_is_write(opf))
+		memcpy(block, page_address(a->page), DITTO_MD_BLOCK);
+	kref_put(&a->ref, access_free);
+	return err;
+}
+
+static struct block_device *meta_bdev(struct ditto_disk *disk)
+{
+	return disk->meta.bdev ? disk->meta.bdev : disk->backing.bdev;
+}
+
+static bool meta_internal(struct ditto_disk *disk)
+{
+	return !disk->meta.bdev;
+}
+
+int ditto_disk_flush(struct ditto_disk *disk)
+{
+	struct disk_access *a;
+	int err;
+
+	a = access_new(disk->backing.bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, false);
+	if (!a)
+		return -ENOMEM;
+	err = access_wait(a);
+	kref_put(&a->ref, access_free);
+	return err;
+}
+
+int ditto_disk_write_md(struct ditto_disk *disk)
+{
+	struct block_device *bdev = meta_bdev(disk);
+	struct ditto_md *md = &disk->md;
+	u32 slot = (md->slot + 1) % DITTO_MD_SLOTS;
+	void *block;
+	int err;
+
+	if (READ_ONCE(disk->failed))
+		return -EIO;
+	block = kmalloc(DITTO_MD_BLOCK, GFP_NOIO);
+	if (!block)
+		return -ENOMEM;
+	md->sequence++;
+	ditto_md_encode(md, slot, block);
+	err = access_block(bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC | REQ_META,
+			   ditto_md_slot_offset(meta_internal(disk), bdev_nr_bytes(bdev), slot),
+			   block);
+	kfree(block);
+	if (!err)
+		md->slot = slot;
+	else if (err != -ENOMEM)
+		WRITE_ONCE(disk->failed, true);
+	return err;
+}
+
+static int complain(struct ditto_disk *disk, const struct ditto_md_complaint *why,
+		    struct netlink_ext_ack *extack)
+{
+	const char *path = disk->meta_path ? disk->meta_path : disk->path;
+	const struct ditto_md_complaint *worst = why;
+
+	/* No slot to fall back on: name the one that looks most like ours. */
+	if (why[0].error == -ENODATA && why[1].error && why[1].error != -ENODATA)
+		worst = &why[1];
+	switch (worst->error) {
+	case -ENODATA:
+		return ditto_refuse(extack, -ENODATA,
+				    "%s: no ditto metadata: run create-md first", path);
+	case -EBADMSG:
+		return ditto_refuse(extack, -EBADMSG,
+				    "%s: metadata damaged in both slots (checksum %llx, expected %llx): see check-md",
+				    path, worst->found, worst->expected);
+	case -EPROTONOSUPPORT:
+		return ditto_refuse(extack, -EPROTONOSUPPORT,
+				    "%s: metadata version %llu, this module knows %llu",
+				    path, worst->found, worst->expected);
+	}
+	return ditto_refuse(extack, worst->error, "%s: metadata: %s is %llu, expected %llu",
+			    path, worst->field, worst->found, worst->expected);
+}
+
+static int read_md(struct ditto_disk *disk, struct netlink_ext_ack *extack)
+{
+	struct ditto_md_complaint why[DITTO_MD_SLOTS] = {};
+	struct block_device *bdev = meta_bdev(disk);
+	u64 bytes = bdev_nr_bytes(bdev);
+	void *blocks;
+	u32 slot;
+	int err;
+
+	if (bytes < 2 * DITTO_MD_SLOTS * DITTO_MD_BLOCK)
+		return ditto_refuse(extack, -ENOSPC, "%s: %llu bytes are too few for metadata",
+				    disk->meta_path ? disk->meta_path : disk->path, bytes);
+	blocks = kmalloc_array(DITTO_MD_SLOTS, DITTO_MD_BLOCK, GFP_KERNEL);
+	if (!blocks)
+		return -ENOMEM;
+	for (slot = 0; slot < DITTO_MD_SLOTS; slot++) {
+		err = access_block(bdev, REQ_OP_READ | REQ_META,
+				   ditto_md_slot_offset(meta_internal(disk), bytes, slot),
+				   blocks + slot * DITTO_MD_BLOCK);
+		if (err) {
+			ditto_refuse(extack, err, "%s: cannot read metadata slot %u: error %d",
+				     disk->path, slot, err);
+			goto out;
+		}
+	}
+	err = ditto_md_choose(blocks, meta_internal(disk), bytes, &disk->md, why);
+	if (err)
+		err = complain(disk, why, extack);
+out:
+	kfree(blocks);
+	return err;
+}
+
+static int check_md(struct ditto_disk *disk, const u8 *uuid, u32 node_id,
+		    struct netlink_ext_ack *extack)
+{
+	const struct ditto_md *md = &disk->md;
+	u64 bytes = bdev_nr_bytes(disk->backing.bdev);
+
+	if (memcmp(md->resource_uuid, uuid, sizeof(md->resource_uuid)))
+		return ditto_refuse(extack, -EMEDIUMTYPE,
+				    "%s: metadata belongs to resource %pUb, not to %pUb",
+				    disk->path, md->resource_uuid, uuid);
+	if (md->node_id != node_id)
+		return ditto_refuse(extack, -EMEDIUMTYPE,
+				    "%s: metadata belongs to node id %u, this is %u",
+				    disk->path, md->node_id, node_id);
+	if (md->data_bytes > bytes)
+		return ditto_refuse(extack, -ENOSPC,
+				    "%s: has %llu bytes, its metadata says %llu of data",
+				    disk->path, bytes, md->data_bytes);
+	return 0;
+}
+
+static int open_devices(struct ditto_disk *disk, struct netlink_ext_ack *extack)
+{
+	int err = ditto_bdev_open(&disk->backing, disk->path, disk);
+
+	if (err) {
+		disk->backing.bdev = NULL;
+		return ditto_refuse(extack, err, "%s: cannot open for exclusive use: %s",
+				    disk->path, err == -EBUSY ? "something else uses it" :
+				    err == -ENOENT ? "no such device" : "see errno");
+	}
+	if (!disk->meta_path)
+		return 0;
+	err = ditto_bdev_open(&disk->meta, disk->meta_path, disk);
+	if (err) {
+		disk->meta.bdev = NULL;
+		return ditto_refuse(extack, err, "%s: cannot open for exclusive use: %s",
+				    disk->meta_path, err == -EBUSY ? "something else uses it" :
+				    err == -ENOENT ? "no such device" : "see errno");
+	}
+	return 0;
+}
+
+struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, const u8 *uuid,
+				   u32 node_id, struct netlink_ext_ack *extack)
+{
+	struct ditto_disk *disk = kzalloc(sizeof(*disk), GFP_KERNEL);
+	int err = -ENOMEM;
+
+	if (!disk)
+		return ERR_PTR(-ENOMEM);
+	disk->path = kstrdup(path, GFP_KERNEL);
+	disk->meta_path = meta_path ? kstrdup(meta_path, GFP_KERNEL) : NULL;
+	if (!disk->path || (meta_path && !disk->meta_path))
+		goto fail;
+	err = open_devices(disk, extack);
+	if (!err)
+		err = read_md(disk, extack);
+	if (!err)
+		err = check_md(disk, uuid, node_id, extack);
+	if (err)
+		goto fail;
+
+	disk->unclean = !(disk->md.flags & DITTO_MDF_CLEAN);
+	do {
+		disk->attach_id = get_random_u64();
+	} while (!disk->attach_id);
+	return disk;
+fail:
+	ditto_disk_close(disk);
+	return ERR_PTR(err);
+}
+
+void ditto_disk_close(struct ditto_disk *disk)
+{
+	if (disk->meta.bdev)
+		ditto_bdev_close(&disk->meta);
+	if (disk->backing.bdev)
+		ditto_bdev_close(&disk->backing);
+	kfree(disk->meta_path);
+	kfree(disk->path);
+	kfree(disk);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The backing device of a resource and the metadata on it.
+ */
+#ifndef DITTO_DISK_H
+#define DITTO_DISK_H
+
+#include <linux/blk_types.h>
+#include <linux/types.h>
+
+#include "compat.h"
+#include "core/md.h"
+
+struct netlink_ext_ack;
+
+/* How long one metadata access may take before the disk counts as failed. */
+#define DITTO_DISK_TIMEOUT_MS	20000
+
+/**
+ * struct ditto_disk - an attached backing device
+ * @backing: holds the data
+ * @meta: holds the metadata; not open where it is internal
+ * @path: of the backing device, as the administrator gave it
+ * @meta_path: empty where the metadata is internal
+ * @md: the superblock; under the resource's conf mutex
+ * @attach_id: random, of this attach
+ * @unclean: it had not been detached in order, and has not been made whole since
+ * @failed: an I/O error made it useless; never goes back to false
+ */
+struct ditto_disk {
+	struct ditto_bdev backing;
+	struct ditto_bdev meta;
+	char *path;
+	char *meta_path;
+	struct ditto_md md;
+	u64 attach_id;
+	bool unclean;
+	bool failed;
+};
+
+/**
+ * ditto_disk_open() - open a backing device and read its metadata
+ * @path: of the backing device
+ * @meta_path: of the metadata's device, NULL for internal metadata
+ * @uuid: of the resource that the metadata must belong to
+ * @node_id: of this node
+ * @extack: gets the reason of a refusal
+ *
+ * Context: process, may sleep, for at most DITTO_DISK_TIMEOUT_MS an access.
+ * Return: the disk or an ERR_PTR.
+ */
+struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, const u8 *uuid,
+				   u32 node_id, struct netlink_ext_ack *extack);
+
+/* Let go of the device; nothing refers to it any more. May sleep. */
+void ditto_disk_close(struct ditto_disk *disk);
+
+/**
+ * ditto_disk_write_md() - make the superblock in memory the one on disk
+ *
+ * Durable when it returns 0. After an error the disk is marked failed.
+ * Context: process, under the resource's conf mutex.
+ */
+int ditto_disk_write_md(struct ditto_disk *disk);
+
+/* Flush the backing device's cache, within DITTO_DISK_TIMEOUT_MS. May sleep. */
+int ditto_disk_flush(struct ditto_disk *disk);
+
+#endif /* DITTO_DISK_H */

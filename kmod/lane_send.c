@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A lane's way out: take what is to be sent next, make its header, send header
+ * and small payload in one call and pages without copying them.
+ */
+#include <linux/bio.h>
+#include <linux/sched/mm.h>
+#include <net/sock.h>
+
+#include "compat.h"
+#include "connection.h"
+#include "payload.h"
+#include "peer.h"
+#include "request.h"
+#include "resource.h"
+#include "syncer.h"
+#include "trace.h"
+
+/* Messages of one lane before the others have their turn. */
+#define SEND_BUDGET	16
+
+static const u8 entry_types[] = {
+	[DITTO_ENTRY_WRITE]	= DITTO_WIRE_WRITE,
+	[DITTO_ENTRY_DISCARD]	= DITTO_WIRE_DISCARD,
+	[DITTO_ENTRY_ZEROES]	= DITTO_WIRE_ZEROES,
+	[DITTO_ENTRY_FLUSH]	= DITTO_WIRE_FLUSH,
+	[DITTO_ENTRY_ROSTER]	= DITTO_WIRE_ROSTER,
+	[DITTO_ENTRY_JOIN]	= DITTO_WIRE_JOIN,
+};
+
+/* @header's payload is @small bytes behind the header, then @data. */
+static void load(struct ditto_lane *lane, struct ditto_wire_header *header, u32 small,
+		 struct bio *data)
+{
+	struct ditto_lane_tx *tx = &lane->tx;
+
+	header->lane = lane->id;
+	header->cookie = lane->conn->cookie;
+	header->sequence = tx->sequence++;
+	header->length = small;
+	if (data) {
+		header->length = ditto_payload_bytes(data);
+		if (READ_ONCE(lane->conn->res->options.payload_crc)) {
+			header->flags |= DITTO_WIREF_CRC;
+			header->payload_crc = ditto_payload_crc(data);
+		}
+	}
+	ditto_wire_encode(header, tx->head);
+	tx->length = DITTO_WIRE_HEADER + small;
+	tx->sent = 0;
+	tx->data = data;
+	tx->vec = 0;
+	tx->vec_sent = 0;
+	trace_ditto_send(lane->conn, header);
+}
+
+static bool load_message(struct ditto_lane *lane)
+{
+	struct ditto_wire_header header;
+
+	if (list_empty_careful(&lane->queue) ||
+	    !ditto_connection_take(lane->conn, lane->id, &header,
+				   lane->tx.head + DITTO_WIRE_HEADER))
+		return false;
+	load(lane, &header, header.length, NULL);
+	return true;
+}
+
+static bool load_ack(struct ditto_lane *lane)
+{
+	struct ditto_wire_header header = { .type = DITTO_WIRE_ACK };
+	struct ditto_wire_ack ack;
+
+	if (!test_and_clear_bit(DITTO_CONN_ACK, &lane->conn->flags) ||
+	    !ditto_applier_ack(&lane->conn->res->applier, lane->conn, &ack))
+		return false;
+	ditto_wire_put_ack(&ack, lane->tx.head + DITTO_WIRE_HEADER);
+	load(lane, &header, DITTO_WIRE_ACK_BYTES, NULL);
+	return true;
+}
+
+static struct ditto_request *next_request(struct ditto_connection *conn)
+{
+	struct ditto_resource *res = conn->res;
+	struct ditto_request *old = conn->cursor;
+	struct ditto_entry *e;
+
+	if (!test_bit(DITTO_CONN_STREAMING, &conn->flags))
+		return NULL;
+	spin_lock_irq(&res->stream_lock);
+	e = ditto_stream_next(&res->stream, conn->peer->node_id, old ? &old->entry : NULL);
+	if (e) {
+		conn->cursor = ditto_request_of(e);
+		refcount_inc(&conn->cursor->ref);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (!e)
+		return NULL;
+	if (old)
+		ditto_request_put(old);
+	return conn->cursor;
+}
+
+static bool load_entry(struct ditto_lane *lane)
+{
+	struct ditto_request *req = next_request(lane->conn);
+	struct ditto_wire_header header = {};
+	struct ditto_entry *e;
+	u32 small = 0;
+
+	if (!req)
+		return false;
+	e = &req->entry;
+	header.type = entry_types[e->kind];
+	if (e->kind == DITTO_ENTRY_JOIN && req->joins != lane->conn->peer->node_id)
+		header.type = DITTO_WIRE_ROSTER;
+	header.flags = (e->flags & DITTO_ENTRYF_DURABLE ? DITTO_WIREF_DURABLE : 0) |
+		       (e->flags & DITTO_ENTRYF_GUARD ? DITTO_WIREF_GUARD : 0);
+	header.position = e->position;
+	header.epoch = e->epoch;
+	header.overlap = e->overlap;
+	switch (e->kind) {
+	case DITTO_ENTRY_ROSTER:
+	case DITTO_ENTRY_JOIN:
+		ditto_wire_put_roster(&req->roster, lane->tx.head + DITTO_WIRE_HEADER);
+		small = DITTO_WIRE_ROSTER_BYTES;
+		break;
+	case DITTO_ENTRY_FLUSH:
+		break;
+	default:
+		header.offset = e->range.start;
+		header.size = e->range.last - e->range.start + 1;
+	}
+	load(lane, &header, small, e->kind == DITTO_ENTRY_WRITE ? req->local : NULL);
+	lane->tx.request = req;
+	return true;
+}
+
+static bool load_extent(struct ditto_lane *lane)
+{
+	struct ditto_wire_header header = {};
+	struct ditto_extent_io *io = ditto_syncer_next(lane->conn, &header);
+
+	if (!io)
+		return false;
+	load(lane, &header, 0, header.type == DITTO_WIRE_EXTENT ? ditto_syncer_data(io) : NULL);
+	lane->tx.extent = io;
+	return true;
+}
+
+static bool fill(struct ditto_lane *lane)
+{
+	if (load_message(lane))
+		return true;
+	switch (lane->id) {
+	case DITTO_LANE_CONTROL:
+		return load_ack(lane);
+	case DITTO_LANE_WRITES:
+		return load_entry(lane);
+	default:
+		return load_extent(lane);
+	}
+}
+
+static int send_head(struct ditto_lane *lane)
+{
+	struct ditto_lane_tx *tx = &lane->tx;
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	struct kvec vec;
+	int ret;
+
+	if (tx->data)
+		msg.msg_flags |= MSG_MORE;
+	while (tx->sent < tx->length) {
+		vec.iov_base = tx->head + tx->sent;
+		vec.iov_len = tx->length - tx->sent;
+		ret = kernel_sendmsg(lane->sock, &msg, &vec, 1, vec.iov_len);
+		if (ret <= 0)
+			return ret ? ret : -EAGAIN;
+		tx->sent += ret;
+	}
+	return 0;
+}
+
+static int send_data(struct ditto_lane *lane)
+{
+	struct ditto_lane_tx *tx = &lane->tx;
+	int flags, ret;
+
+	while (tx->data && tx->vec < tx->data->bi_vcnt) {
+		struct bio_vec *bv = &tx->data->bi_io_vec[tx->vec];
+
+		flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+		if (tx->vec + 1 < tx->data->bi_vcnt)
+			flags |= MSG_MORE;
+		ret = ditto_sock_send_page(lane->sock, bv->bv_page, bv->bv_offset + tx->vec_sent,
+					   bv->bv_len - tx->vec_sent, flags);
+		if (ret <= 0)
+			return ret ? ret : -EAGAIN;
+		tx->vec_sent += ret;
+		if (tx->vec_sent == bv->bv_len) {
+			tx->vec++;
+			tx->vec_sent = 0;
+		}
+	}
+	return 0;
+}
+
+static void finish(struct ditto_lane *lane)
+{
+	struct ditto_lane_tx *tx = &lane->tx;
+	u64 bytes = tx->length + (tx->data ? ditto_payload_bytes(tx->data) : 0);
+
+	WRITE_ONCE(lane->conn->peer->bytes_sent, lane->conn->peer->bytes_sent + bytes);
+	if (tx->request)
+		lane->conn->position = tx->request->entry.position;
+	if (tx->extent)
+		ditto_syncer_sent(tx->extent);
+	tx->length = 0;
+	tx->data = NULL;
+	tx->request = NULL;
+	tx->extent = NULL;
+}
+
+int ditto_lane_send(struct ditto_lane *lane)
+{
+	unsigned int noreclaim;
+	int moved, err;
+
+	for (moved = 0; moved < SEND_BUDGET; moved++) {
+		if (!lane->tx.length && !fill(lane))
+			break;
+		noreclaim = memalloc_noreclaim_save();
+		err = send_head(lane);
+		if (!err)
+			err = send_data(lane);
+		memalloc_noreclaim_restore(noreclaim);
+		if (err == -EAGAIN)
+			break;
+		if (err)
+			return err;
+		finish(lane);
+	}
+	return moved;
+}
+
+void ditto_lane_send_abort(struct ditto_lane *lane)
+{
+	if (lane->tx.extent)
+		ditto_syncer_sent(lane->tx.extent);
+	memset(&lane->tx, 0, sizeof(lane->tx));
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A read of the local disk at a known position of the stream, for resync and
+ * verify: it waits for the writes before that position that it crosses.
+ */
+#ifndef DITTO_LOCAL_READ_H
+#define DITTO_LOCAL_READ_H
+
+#include <linux/blk_types.h>
+
+#include "core/stream.h"
+
+struct ditto_resource;
+
+/**
+ * struct ditto_local_read - a read of the local disk
+ * @reader: the core's part
+ * @bio: over pages of our own
+ * @status: once it is done
+ * @done: called in any context when the data is there, or is not
+ */
+struct ditto_local_read {
+	struct ditto_reader reader;
+	struct bio *bio;
+	blk_status_t status;
+	void (*done)(struct ditto_local_read *read);
+};
+
+/* Set up a read of @size bytes, at most 1 MiB. May sleep for memory. */
+void ditto_local_read_init(struct ditto_local_read *read, struct block_device *bdev,
+			   u64 start, u32 size, bool guarding,
+			   void (*done)(struct ditto_local_read *read));
+
+/* The core says that @reader may read now. */
+void ditto_local_read_submit(struct ditto_reader *reader);
+
+#endif /* DITTO_LOCAL_READ_H */

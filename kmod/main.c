@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/genetlink.h>
+#include <linux/module.h>
+
+#include "applier.h"
+#include "connection.h"
+#include "debug.h"
+#include "device.h"
+#include "netlink.h"
+#include "payload.h"
+#include "request.h"
+#include "resource.h"
+#include "syncer.h"
+#include "verify.h"
+
+static int __init ditto_init(void)
+{
+	int err;
+
+	err = ditto_payload_init();
+	if (err)
+		return err;
+	err = ditto_request_init();
+	if (err)
+		goto no_request;
+	err = ditto_applier_init();
+	if (err)
+		goto no_applier;
+	err = ditto_syncer_init();
+	if (err)
+		goto no_syncer;
+	err = ditto_verify_init();
+	if (err)
+		goto no_verify;
+	err = ditto_connection_init();
+	if (err)
+		goto no_connection;
+	err = ditto_device_init();
+	if (err)
+		goto no_device;
+	ditto_debug_init();
+	err = ditto_resource_init();
+	if (err)
+		goto no_resource;
+	err = ditto_netlink_init();
+	if (err)
+		goto no_netlink;
+	return 0;
+no_netlink:
+	ditto_resource_exit();
+no_resource:
+	ditto_debug_exit();
+	ditto_device_exit();
+no_device:
+	ditto_connection_exit();
+no_connection:
+	ditto_verify_exit();
+no_verify:
+	ditto_syncer_exit();
+no_syncer:
+	ditto_applier_exit();
+no_applier:
+	ditto_request_exit();
+no_request:
+	ditto_payload_exit();
+	return err;
+}
+
+static void __exit ditto_exit(void)
+{
+	ditto_netlink_exit();
+	ditto_resource_exit();
+	ditto_debug_exit();
+	ditto_device_exit();
+	ditto_connection_exit();
+	ditto_verify_exit();
+	ditto_syncer_exit();
+	ditto_applier_exit();
+	ditto_request_exit();
+	ditto_payload_exit();
+}
+
+module_init(ditto_init);
+module_exit(ditto_exit);
+MODULE_DESCRIPTION("ditto, a block device replicator");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_GENL_FAMILY("ditto");

@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "netlink.h"
+
+#include <linux/capability.h>
+#include <linux/module.h>
+#include <net/genetlink.h>
+#include <uapi/linux/ditto.h>
+
+#include "compat.h"
+#include "core/wire.h"
+#include "disk.h"
+#include "log.h"
+#include "peer.h"
+#include "resource.h"
+#include "role.h"
+#include "session.h"
+#include "state.h"
+#include "status.h"
+#include "syncer.h"
+#include "verify.h"
+
+/* A resource with 31 peers that all have a list of differences. */
+#define STATUS_ROOM	(32u << 10)
+#define PATH_LEN	4095
+
+#define DEFAULT_PING_MS		1000
+#define DEFAULT_TIMEOUT_MS	6000
+
+static struct netlink_range_validation ping_range = { .min = 100, .max = 60000 };
+static struct netlink_range_validation timeout_range = { .min = 500, .max = 600000 };
+
+static const struct nla_policy option_policy[DITTO_OPTION_A_MAX + 1] = {
+	[DITTO_OPTION_A_POLICY]		= NLA_POLICY_RANGE(NLA_U32, DITTO_POLICY_SYNC,
+							   DITTO_POLICY_ASYNC),
+	[DITTO_OPTION_A_PING_INTERVAL]	= NLA_POLICY_FULL_RANGE(NLA_U32, &ping_range),
+	[DITTO_OPTION_A_TIMEOUT]	= NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
+	[DITTO_OPTION_A_PAYLOAD_CRC]	= NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+static const struct nla_policy lane_policy[DITTO_LANE_A_MAX + 1] = {
+	[DITTO_LANE_A_CONTROL]	= { .type = NLA_U32 },
+	[DITTO_LANE_A_WRITES]	= { .type = NLA_U32 },
+	[DITTO_LANE_A_BULK]	= { .type = NLA_U32 },
+};
+
+#define NAME_POLICY	{ .type = NLA_NUL_STRING, .len = DITTO_NAME_LEN }
+#define NODE_POLICY	NLA_POLICY_MAX(NLA_U32, DITTO_MAX_NODES - 1)
+
+static const struct nla_policy name_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+};
+
+static const struct nla_policy new_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_UUID]		= NLA_POLICY_EXACT_LEN(16),
+	[DITTO_A_NODE_ID]	= NODE_POLICY,
+	[DITTO_A_OPTIONS]	= NLA_POLICY_NESTED(option_policy),
+};
+
+static const struct nla_policy set_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_OPTIONS]	= NLA_POLICY_NESTED(option_policy),
+};
+
+static const struct nla_policy peer_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_PEER_ID]	= NODE_POLICY,
+};
+
+static const struct nla_policy peer_new_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_PEER_ID]	= NODE_POLICY,
+	[DITTO_A_PEER_NAME]	= NAME_POLICY,
+};
+
+static const struct nla_policy attach_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_DISK_PATH]	= { .type = NLA_NUL_STRING, .len = PATH_LEN },
+	[DITTO_A_META_PATH]	= { .type = NLA_NUL_STRING, .len = PATH_LEN },
+};
+
+static const struct nla_policy lanes_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_PEER_ID]	= NODE_POLICY,
+	[DITTO_A_COOKIE]	= { .type = NLA_U64 },
+	[DITTO_A_LANES]		= NLA_POLICY_NESTED(lane_policy),
+};
+
+static const struct nla_policy role_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_ROLE]		= NLA_POLICY_RANGE(NLA_U32, DITTO_ROLE_SECONDARY,
+						   DITTO_ROLE_PRIMARY),
+	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_FORCE),
+};
+
+static const struct nla_policy verify_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_STOP),
+};
+
+static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
+{
+	if (netlink_capable(skb, CAP_SYS_ADMIN))
+		return 0;
+	return ditto_refuse(extack, -EPERM,
+			    "needs CAP_SYS_ADMIN in the initial user namespace");
+}
+
+static int missing_attr(struct genl_info *info, const char *name)
+{
+	return ditto_refuse(info->extack, -EINVAL, "attribute %s is missing", name);
+}
+
+/*
+ * Each command but RESOURCE_NEW finds its resource here: user_ptr[0], with a
+ * reference, and its conf mutex held where the command changes something.
+ */
+static int pre_doit(DITTO_GENL_OPS *ops, struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res;
+	int err = check_caller(skb, info->extack);
+
+	if (err)
+		return err;
+	if (!info->attrs[DITTO_A_NAME])
+		return missing_attr(info, "NAME");
+	if (info->genlhdr->cmd == DITTO_CMD_RESOURCE_NEW)
+		return 0;
+	res = ditto_resource_find(genl_info_net(info), nla_data(info->attrs[DITTO_A_NAME]));
+	if (!res)
+		return ditto_refuse(info->extack, -ENOENT, "no resource %s is up",
+				    (char *)nla_data(info->attrs[DITTO_A_NAME]));
+	info->user_ptr[0] = res;
+	if (info->genlhdr->cmd == DITTO_CMD_RESOURCE_GET)
+		return 0;
+	if (mutex_lock_killable(&res->conf)) {
+		ditto_resource_put(res);
+		return -EINTR;
+	}
+	if (!res->dead)
+		return 0;
+	mutex_unlock(&res->conf);
+	ditto_resource_put(res);
+	return ditto_refuse(info->extack, -ENOENT, "the resource is going down");
+}
+
+static void post_doit(DITTO_GENL_OPS *ops, struct sk_buff *skb,
+		      struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+
+	if (!res)
+		return;
+	if (info->genlhdr->cmd != DITTO_CMD_RESOURCE_GET)
+		mutex_unlock(&res->conf);
+	ditto_resource_put(res);
+}
+
+static struct ditto_peer *find_peer(struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+	struct ditto_peer *peer;
+	u32 node;
+
+	if (!info->attrs[DITTO_A_PEER_ID])
+		return ERR_PTR(missing_attr(info, "PEER_ID"));
+	node = nla_get_u32(info->attrs[DITTO_A_PEER_ID]);
+	peer = res->peers[node];
+	if (!peer)
+		return ERR_PTR(ditto_refuse(info->extack, -ENOENT, "node id %u is no peer", node));
+	return peer;
+}
+
+static int put_resource(struct sk_buff *skb, struct ditto_resource *res, u32 portid, u32 seq,
+			int flags)
+{
+	void *header = genlmsg_put(skb, portid, seq, &ditto_genl_family, flags,
+				   DITTO_CMD_RESOURCE_GET);
+	int err = -EMSGSIZE;
+
+	if (header)
+		err = ditto_status_put(skb, res);
+	if (err) {
+		if (header)
+			genlmsg_cancel(skb, header);
+		return err;
+	}
+	genlmsg_end(skb, header);
+	return 0;
+}
+
+static int do_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *answer = genlmsg_new(STATUS_ROOM, GFP_KERNEL);
+	int err;
+
+	if (!answer)
+		return -ENOMEM;
+	err = put_resource(answer, info->user_ptr[0], info->snd_portid, info->snd_seq, 0);
+	if (err) {
+		nlmsg_free(answer);
+		return err;
+	}
+	return genlmsg_reply(answer, info);
+}
+
+static int start_dump(struct netlink_callback *cb)
+{
+	return check_caller(cb->skb, cb->extack);
+}
+
+static int do_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct ditto_net *dn = ditto_net(sock_net(skb->sk));
+	struct ditto_resource *res;
+	long skip = cb->args[0];
+	long at = 0;
+	int err = 0;
+
+	mutex_lock(&dn->lock);
+	cb->seq = dn->generation;
+	list_for_each_entry(res, &dn->resources, link) {
+		if (at++ < skip)
+			continue;
+		err = put_resource(skb, res, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				   NLM_F_MULTI);
+		if (err)
+			break;
+		genl_dump_check_consistent(cb, nlmsg_data(nlmsg_hdr(skb)) - GENL_HDRLEN);
+		cb->args[0] = at;
+	}
+	mutex_unlock(&dn->lock);
+	/* Nothing fitted: the caller's buffer is too small. */
+	if (err && !skb->len)
+		return err;
+	return skb->len;
+}
+
+static int parse_options(struct genl_info *info, struct ditto_options *options)
+{
+	struct nlattr *attrs[DITTO_OPTION_A_MAX + 1];
+	int err;
+
+	if (!info->attrs[DITTO_A_OPTIONS])
+		return 0;
+	err = nla_parse_nested(attrs, DITTO_OPTION_A_MAX, info->attrs[DITTO_A_OPTIONS],
+			       option_policy, info->extack);
+	if (err)
+		return err;
+	if (attrs[DITTO_OPTION_A_POLICY])
+		options->policy = nla_get_u32(attrs[DITTO_OPTION_A_POLICY]);
+	if (attrs[DITTO_OPTION_A_PING_INTERVAL])
+		options->ping_interval_ms = nla_get_u32(attrs[DITTO_OPTION_A_PING_INTERVAL]);
+	if (attrs[DITTO_OPTION_A_TIMEOUT])
+		options->timeout_ms = nla_get_u32(attrs[DITTO_OPTION_A_TIMEOUT]);
+	if (attrs[DITTO_OPTION_A_PAYLOAD_CRC])
+		options->payload_crc = nla_get_u32(attrs[DITTO_OPTION_A_PAYLOAD_CRC]);
+	if (options->policy != DITTO_POLICY_SYNC)
+		return ditto_refuse(info->extack, -EOPNOTSUPP,
+				    "policy %u: this version has sync only", options->policy);
+	if (options->timeout_ms < 2 * options->ping_interval_ms)
+		return ditto_refuse(info->extack, -EINVAL,
+				    "timeout %u ms is less than two ping intervals of %u ms",
+				    options->timeout_ms, options->ping_interval_ms);
+	return 0;
+}
+
+static int do_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_options options = {
+		.policy = DITTO_POLICY_SYNC,
+		.ping_interval_ms = DEFAULT_PING_MS,
+		.timeout_ms = DEFAULT_TIMEOUT_MS,
+	};
+	const char *name = nla_data(info->attrs[DITTO_A_NAME]);
+	int err;
+
+	if (!info->attrs[DITTO_A_UUID])
+		return missing_attr(info, "UUID");
+	if (!info->attrs[DITTO_A_NODE_ID])
+		return missing_attr(info, "NODE_ID");
+	if (!name[0] || strchr(name, '/') || name[0] == '.')
+		return ditto_refuse(info->extack, -EINVAL,
+				    "a resource's name is not empty, has no '/' and no leading '.'");
+	err = parse_options(info, &options);
+	if (err)
+		return err;
+	return ditto_resource_new(genl_info_net(info), name, nla_data(info->attrs[DITTO_A_UUID]),
+				  nla_get_u32(info->attrs[DITTO_A_NODE_ID]), &options,
+				  info->extack);
+}
+
+static int do_del(struct sk_buff *skb, struct genl_info *info)
+{
+	return ditto_resource_del(info->user_ptr[0], info->extack);
+}
+
+static int do_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+	struct ditto_options options = res->options;
+	int err;
+
+	if (!info->attrs[DITTO_A_OPTIONS])
+		return missing_attr(info, "OPTIONS");
+	err = parse_options(info, &options);
+	if (!err)
+		res->options = options;
+	return err;
+}
+
+static int do_peer_new(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+
+	if (!info->attrs[DITTO_A_PEER_ID])
+		return missing_attr(info, "PEER_ID");
+	if (!info->attrs[DITTO_A_PEER_NAME])
+		return missing_attr(info, "PEER_NAME");
+	return ditto_peer_new(res, nla_get_u32(info->attrs[DITTO_A_PEER_ID]),
+			      nla_data(info->attrs[DITTO_A_PEER_NAME]), info->extack);
+}
+
+static int do_peer_del(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+	int err;
+
+	if (!info->attrs[DITTO_A_PEER_ID])
+		return missing_attr(info, "PEER_ID");
+	err = ditto_peer_del(res, nla_get_u32(info->attrs[DITTO_A_PEER_ID]), info->extack);
+	if (!err)
+		ditto_state_refresh(res);
+	return err;
+}
+
+static int do_attach(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *meta = info->attrs[DITTO_A_META_PATH];
+
+	if (!info->attrs[DITTO_A_DISK_PATH])
+		return missing_attr(info, "DISK_PATH");
+	return ditto_resource_attach(info->user_ptr[0], nla_data(info->attrs[DITTO_A_DISK_PATH]),
+				     meta ? nla_data(meta) : NULL, info->extack);
+}
+
+static int do_detach(struct sk_buff *skb, struct genl_info *info)
+{
+	return ditto_resource_detach(info->user_ptr[0], info->extack);
+}
+
+static int do_connect(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_peer *peer = find_peer(info);
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	return ditto_session_connect(peer, info->extack);
+}
+
+static int do_disconnect(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_peer *peer = find_peer(info);
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	ditto_session_disconnect(peer, DITTO_BYE_DISCONNECT);
+	ditto_state_refresh(peer->res);
+	return 0;
+}
+
+static int do_lanes(struct sk_buff *skb, struct genl_info *info)
+{
+	static const int attr_of[DITTO_LANES] = {
+		[DITTO_LANE_CONTROL]	= DITTO_LANE_A_CONTROL,
+		[DITTO_LANE_WRITES]	= DITTO_LANE_A_WRITES,
+		[DITTO_LANE_BULK]	= DITTO_LANE_A_BULK,
+	};
+	struct nlattr *attrs[DITTO_LANE_A_MAX + 1];
+	struct ditto_peer *peer = find_peer(info);
+	int fds[DITTO_LANES];
+	int i, err;
+
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	if (!info->attrs[DITTO_A_COOKIE] || !nla_get_u64(info->attrs[DITTO_A_COOKIE]))
+		return missing_attr(info, "COOKIE");
+	if (!info->attrs[DITTO_A_LANES])
+		return missing_attr(info, "LANES");
+	err = nla_parse_nested(attrs, DITTO_LANE_A_MAX, info->attrs[DITTO_A_LANES], lane_policy,
+			       info->extack);
+	if (err)
+		return err;
+	for (i = 0; i < DITTO_LANES; i++) {
+		if (!attrs[attr_of[i]])
+			return ditto_refuse(info->extack, -EINVAL, "lane %d is missing", i);
+		fds[i] = nla_get_u32(attrs[attr_of[i]]);
+	}
+	err = ditto_session_lanes(peer, nla_get_u64(info->attrs[DITTO_A_COOKIE]), fds,
+				  info->extack);
+	if (!err)
+		ditto_state_refresh(peer->res);
+	return err;
+}
+
+static u32 get_flags(struct genl_info *info)
+{
+	return info->attrs[DITTO_A_FLAGS] ? nla_get_u32(info->attrs[DITTO_A_FLAGS]) : 0;
+}
+
+static int do_role(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+	bool force = get_flags(info) & DITTO_FLAG_FORCE;
+
+	if (!info->attrs[DITTO_A_ROLE])
+		return missing_attr(info, "ROLE");
+	if (nla_get_u32(info->attrs[DITTO_A_ROLE]) == DITTO_ROLE_PRIMARY)
+		return ditto_role_promote(res, force, info->extack);
+	if (force)
+		return ditto_refuse(info->extack, -EOPNOTSUPP,
+				    "demote with force is not in this version");
+	return ditto_role_demote(res, info->extack);
+}
+
+static int do_invalidate(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_peer *peer = NULL;
+
+	if (info->attrs[DITTO_A_PEER_ID]) {
+		peer = find_peer(info);
+		if (IS_ERR(peer))
+			return PTR_ERR(peer);
+	}
+	return ditto_role_invalidate(info->user_ptr[0], peer, info->extack);
+}
+
+static int do_verify(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+	int err = 0;
+
+	if (get_flags(info) & DITTO_FLAG_STOP)
+		ditto_verify_stop(res);
+	else
+		err = ditto_verify_begin(res, info->extack);
+	if (!err)
+		ditto_state_refresh(res);
+	return err;
+}
+
+static int do_pause(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+
+	WRITE_ONCE(res->resync_paused, true);
+	return 0;
+}
+
+static int do_resume(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ditto_resource *res = info->user_ptr[0];
+	u32 i;
+
+	WRITE_ONCE(res->resync_paused, false);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			ditto_syncer_kick(res->peers[i]);
+	return 0;
+}
+
+#define DO(_cmd, _doit, _policy) {			\
+		.cmd		= (_cmd),		\
+		.doit		= (_doit),		\
+		.policy		= (_policy),		\
+		.maxattr	= DITTO_A_MAX,		\
+	}
+
+static const struct genl_ops ops[] = {
+	{
+		.cmd		= DITTO_CMD_RESOURCE_GET,
+		.doit		= do_get,
+		.start		= start_dump,
+		.dumpit		= do_dump,
+		.policy		= name_policy,
+		.maxattr	= DITTO_A_MAX,
+	},
+	DO(DITTO_CMD_RESOURCE_NEW, do_new, new_policy),
+	DO(DITTO_CMD_RESOURCE_DEL, do_del, name_policy),
+	DO(DITTO_CMD_RESOURCE_SET, do_set, set_policy),
+	DO(DITTO_CMD_PEER_NEW, do_peer_new, peer_new_policy),
+	DO(DITTO_CMD_PEER_DEL, do_peer_del, peer_policy),
+	DO(DITTO_CMD_ATTACH, do_attach, attach_policy),
+	DO(DITTO_CMD_DETACH, do_detach, name_policy),
+	DO(DITTO_CMD_CONNECT, do_connect, peer_policy),
+	DO(DITTO_CMD_DISCONNECT, do_disconnect, peer_policy),
+	DO(DITTO_CMD_LANES, do_lanes, lanes_policy),
+	DO(DITTO_CMD_ROLE, do_role, role_policy),
+	DO(DITTO_CMD_INVALIDATE, do_invalidate, peer_policy),
+	DO(DITTO_CMD_VERIFY, do_verify, verify_policy),
+	DO(DITTO_CMD_SYNC_PAUSE, do_pause, name_policy),
+	DO(DITTO_CMD_SYNC_RESUME, do_resume, name_policy),
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = DITTO_GENL_GROUP, .flags = GENL_MCAST_CAP_SYS_ADMIN },
+};
+
+struct genl_family ditto_genl_family __ro_after_init = {
+	.name		= DITTO_GENL_NAME,
+	.version	= DITTO_GENL_VERSION,
+	.maxattr	= DITTO_A_MAX,
+	.netnsok	= true,
+	/* One resource's slow disk is no reason for another command to wait. */
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.pre_doit	= pre_doit,
+	.post_doit	= post_doit,
+	.ops		= ops,
+	.n_ops		= ARRAY_SIZE(ops),
+	.resv_start_op	= DITTO_CMD_MAX + 1,
+	.mcgrps		= groups,
+	.n_mcgrps	= ARRAY_SIZE(groups),
+};
+
+int ditto_netlink_init(void)
+{
+	return genl_register_family(&ditto_genl_family);
+}
+
+void ditto_netlink_exit(void)
+{
+	genl_unregister_family(&ditto_genl_family);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "payload.h"
+
+#include <linux/crc32c.h>
+#include <linux/highmem.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/string.h>
+
+#include "core/wire.h"
+
+/* Pages and bios that are there even when the machine has no memory left:
+ * enough for the two largest writes. */
+#define POOL_PAGES	(2 * (DITTO_WIRE_MAX_WRITE >> PAGE_SHIFT))
+#define POOL_BIOS	64
+
+static mempool_t page_pool;
+static struct bio_set payload_set;
+
+/*
+ * Two writers that each wait for the pages that the other one holds would wait
+ * for ever: whoever has to wait takes this first.
+ */
+static DEFINE_MUTEX(pool_wait);
+
+static bool try_add_pages(struct bio *bio, u32 bytes, u32 *done, gfp_t gfp)
+{
+	while (*done < bytes) {
+		struct page *page = gfp & __GFP_DIRECT_RECLAIM ?
+			mempool_alloc(&page_pool, gfp) : alloc_page(gfp);
+		u32 len = min_t(u32, bytes - *done, PAGE_SIZE);
+
+		if (!page)
+			return false;
+		__bio_add_page(bio, page, len, 0);
+		*done += len;
+	}
+	return true;
+}
+
+struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 offset, u32 bytes)
+{
+	struct bio *bio = bio_alloc_bioset(bdev, DIV_ROUND_UP(bytes, PAGE_SIZE), opf, GFP_NOIO,
+					   &payload_set);
+	u32 done = 0;
+
+	bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
+	if (try_add_pages(bio, bytes, &done, GFP_NOWAIT | __GFP_NOWARN))
+		return bio;
+	mutex_lock(&pool_wait);
+	try_add_pages(bio, bytes, &done, GFP_NOIO);
+	mutex_unlock(&pool_wait);
+	return bio;
+}
+
+void ditto_payload_free(struct bio *bio)
+{
+	unsigned int i;
+
+	/*
+	 * Not mempool_free() for a page that the network still refers to: the
+	 * pool would hand it out again. Dropping our reference is enough then.
+	 */
+	for (i = 0; i < bio->bi_vcnt; i++) {
+		struct page *page = bio->bi_io_vec[i].bv_page;
+
+		if (page_count(page) == 1)
+			mempool_free(page, &page_pool);
+		else
+			put_page(page);
+	}
+	bio_put(bio);
+}
+
+void ditto_payload_copy(struct bio *bio, struct bio *src)
+{
+	struct bvec_iter to = bio->bi_iter;
+	struct bvec_iter from = src->bi_iter;
+
+	while (to.bi_size && from.bi_size) {
+		struct bio_vec t = bio_iter_iovec(bio, to);
+		struct bio_vec f = bio_iter_iovec(src, from);
+		unsigned int len = min(t.bv_len, f.bv_len);
+		void *data = bvec_kmap_local(&f);
+
+		memcpy(page_address(t.bv_page) + t.bv_offset, data, len);
+		kunmap_local(data);
+		bio_advance_iter_single(bio, &to, len);
+		bio_advance_iter_single(src, &from, len);
+	}
+}
+
+u32 ditto_payload_bytes(const struct bio *bio)
+{
+	u32 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < bio->bi_vcnt; i++)
+		bytes += bio->bi_io_vec[i].bv_len;
+	return bytes;
+}
+
+u32 ditto_payload_crc(const struct bio *bio)
+{
+	u32 crc = ~0u;
+	unsigned int i;
+
+	for (i = 0; i < bio->bi_vcnt; i++)
+		crc = crc32c(crc, page_address(bio->bi_io_vec[i].bv_page),
+			     bio->bi_io_vec[i].bv_len);
+	return ~crc;
+}
+
+bool ditto_payload_zero(const struct bio *bio)
+{
+	unsigned int i;
+
+	for (i = 0; i < bio->bi_vcnt; i++)
+		if (memchr_inv(page_address(bio->bi_io_vec[i].bv_page), 0,
+			       bio->bi_io_vec[i].bv_len))
+			return false;
+	return true;
+}
+
+int ditto_payload_init(void)
+{
+	int err = mempool_init_page_pool(&page_pool, POOL_PAGES, 0);
+
+	if (err)
+		return err;
+	err = bioset_init(&payload_set, POOL_BIOS, 0, BIOSET_NEED_BVECS);
+	if (err)
+		mempool_exit(&page_pool);
+	return err;
+}
+
+void ditto_payload_exit(void)
+{
+	bioset_exit(&payload_set);
+	mempool_exit(&page_pool);
+}

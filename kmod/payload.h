@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bios over pages of our own: the one copy of a write that all its legs share
+ * (G12), what arrives from the network, what a resync reads.
+ */
+#ifndef DITTO_PAYLOAD_H
+#define DITTO_PAYLOAD_H
+
+#include <linux/bio.h>
+
+/**
+ * ditto_payload_alloc() - a bio with room for data
+ * @bdev: where it will go
+ * @bytes: a multiple of 512, at most 1 MiB
+ *
+ * Never fails; may sleep until pages come back to the pool.
+ * Context: process, GFP_NOIO.
+ */
+struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 offset, u32 bytes);
+
+/* Give the pages back and put the bio; any context. */
+void ditto_payload_free(struct bio *bio);
+
+/* Take the data of @src, which has @bio's length; @src does not move on. */
+void ditto_payload_copy(struct bio *bio, struct bio *src);
+
+/* Bytes, of the pages as allocated, wherever the bio's iterator is. */
+u32 ditto_payload_bytes(const struct bio *bio);
+
+/* CRC32C of all the data. */
+u32 ditto_payload_crc(const struct bio *bio);
+
+/* Is all of it zero? */
+bool ditto_payload_zero(const struct bio *bio);
+
+int ditto_payload_init(void);
+void ditto_payload_exit(void);
+
+#endif /* DITTO_PAYLOAD_H */

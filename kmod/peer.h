@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Another node of a resource, as seen from this one.
+ */
+#ifndef DITTO_PEER_H
+#define DITTO_PEER_H
+
+#include <linux/kref.h>
+#include <linux/workqueue.h>
+#include <uapi/linux/ditto.h>
+
+#include "core/bits.h"
+#include "core/resync.h"
+#include "core/wire.h"
+
+struct ditto_connection;
+struct ditto_resource;
+struct netlink_ext_ack;
+
+#define DITTO_REASON_LEN	160
+
+/* What the state machine is told about a peer. */
+enum ditto_peer_event {
+	DITTO_PEER_HELLO,	/* the peer's HELLO has been accepted */
+	DITTO_PEER_STATE,	/* it has told a new state */
+	DITTO_PEER_START,	/* START waits in the connection */
+	DITTO_PEER_READY,	/* it has recorded what START said */
+	DITTO_PEER_RESYNCED,	/* nothing is out of sync there any more */
+	DITTO_PEER_LOST,	/* the connection has failed */
+};
+
+/**
+ * struct ditto_peer_sync - the resync of a peer from this node
+ * @plan: what to send; under stream_lock
+ * @running: START has been answered, extents may be sent; under stream_lock
+ * @work: takes extents from the plan
+ * @reads: extents being read or sent; zero before a new resync begins
+ * @done: bytes acknowledged as durable; under stream_lock
+ * @sent: bytes of extents handed to the network, all resyncs together
+ * @rate: bytes a second, over the last second or more
+ * @rate_done: @done at @rate_at
+ * @rate_at: jiffies
+ * @joining: a JOIN for it is under way; under conf
+ */
+struct ditto_peer_sync {
+	struct ditto_resync plan;
+	bool running;
+	struct work_struct work;
+	atomic_t reads;
+	u64 done;
+	u64 sent;
+	u64 rate;
+	u64 rate_done;
+	unsigned long rate_at;
+	bool joining;
+};
+
+/**
+ * struct ditto_peer - see above
+ * @ref: one for the resource, one for each connection
+ * @connection_state: under conf
+ * @replication: as last told to everyone; under conf
+ * @disk_state: as last told to everyone; under conf
+ * @role: as last told to everyone; under conf
+ * @reason: why it is not connected; under stream_lock
+ * @connection: the live one; written under both locks
+ * @state: what it has last said of its copy; under stream_lock
+ * @state_valid: it has said so over the live connection; under stream_lock
+ * @bits: what is out of sync there; under stream_lock
+ * @bits_attach_id: @bits and what is in flight cover all in which the peer's
+ *	copy may differ, as long as its disk is still attached under this id;
+ *	0: they do not
+ * @verify_errors: bytes that differed, last verify
+ * @verify_skipped: bytes that were written all the time
+ * @verify_ranges: the first that differed
+ */
+struct ditto_peer {
+	struct kref ref;
+	struct ditto_resource *res;
+	u32 node_id;
+	char name[DITTO_NAME_LEN + 1];
+	enum ditto_connection_state connection_state;
+	enum ditto_replication_state replication;
+	enum ditto_disk_state disk_state;
+	enum ditto_role role;
+	char reason[DITTO_REASON_LEN];
+	struct ditto_connection *connection;
+	struct ditto_wire_state state;
+	bool state_valid;
+	struct ditto_bits bits;
+	u64 bits_attach_id;
+	struct ditto_peer_sync sync;
+	u64 bytes_sent;
+	u64 bytes_received;
+	u64 verify_errors;
+	u64 verify_skipped;
+	u32 verify_ranges_count;
+	struct {
+		u64 start;
+		u64 size;
+	} verify_ranges[DITTO_VERIFY_RANGES];
+	unsigned long events;
+};
+
+static inline struct ditto_peer *ditto_peer_get(struct ditto_peer *peer)
+{
+	kref_get(&peer->ref);
+	return peer;
+}
+void ditto_peer_put(struct ditto_peer *peer);
+
+/* Under the resource's conf mutex. */
+int ditto_peer_new(struct ditto_resource *res, u32 node_id, const char *name,
+		   struct netlink_ext_ack *extack);
+int ditto_peer_del(struct ditto_resource *res, u32 node_id, struct netlink_ext_ack *extack);
+
+/* Memory for the bitmap, all bits set; under conf. Return: 0, -ENOMEM. */
+int ditto_peer_alloc_bits(struct ditto_peer *peer, u64 bytes, u32 shift);
+void ditto_peer_free_bits(struct ditto_peer *peer);
+
+/* Tell the state machine; from any context. */
+void ditto_peer_event(struct ditto_peer *peer, enum ditto_peer_event event);
+
+#endif /* DITTO_PEER_H */

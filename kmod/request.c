@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "request.h"
+
+#include <linux/blkdev.h>
+#include <linux/mempool.h>
+#include <linux/slab.h>
+
+#include "connection.h"
+#include "device.h"
+#include "disk.h"
+#include "local_read.h"
+#include "payload.h"
+#include "peer.h"
+#include "resource.h"
+#include "trace.h"
+
+#define POOL_REQUESTS	256
+#define POOL_CLONES	64
+
+/* Flags of a user's bio that its local leg keeps. */
+#define LOCAL_FLAGS	(REQ_SYNC | REQ_META | REQ_PRIO | REQ_IDLE | REQ_BACKGROUND | \
+			 REQ_FUA | REQ_PREFLUSH)
+
+static struct kmem_cache *request_cache;
+static mempool_t request_pool;
+static struct bio_set clone_set;
+/* Local legs that wait for another write, and those that may sleep. */
+static struct workqueue_struct *submit_wq;
+
+static u8 entry_kind(const struct bio *bio)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_DISCARD:
+		return DITTO_ENTRY_DISCARD;
+	case REQ_OP_WRITE_ZEROES:
+		return DITTO_ENTRY_ZEROES;
+	default:
+		return bio->bi_iter.bi_size ? DITTO_ENTRY_WRITE : DITTO_ENTRY_FLUSH;
+	}
+}
+
+static u32 entry_flags(const struct bio *bio)
+{
+	if (!bio->bi_iter.bi_size)
+		return DITTO_ENTRYF_DURABLE;
+	return (bio->bi_opf & REQ_FUA ? DITTO_ENTRYF_DURABLE : 0) |
+	       (bio->bi_opf & REQ_PREFLUSH ? DITTO_ENTRYF_BARRIER : 0);
+}
+
+static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u32 flags)
+{
+	struct ditto_request *req = mempool_alloc(&request_pool, GFP_NOIO);
+
+	memset(req, 0, sizeof(*req));
+	refcount_set(&req->ref, 1);
+	req->res = res;
+	req->entry.kind = kind;
+	req->entry.flags = flags;
+	req->queued = jiffies;
+	return req;
+}
+
+void ditto_request_put(struct ditto_request *req)
+{
+	if (refcount_dec_and_test(&req->ref))
+		mempool_free(req, &request_pool);
+}
+
+static void free_local(struct ditto_request *req)
+{
+	struct bio *local = req->local;
+
+	req->local = NULL;
+	if (!local)
+		return;
+	if (req->own_pages)
+		ditto_payload_free(local);
+	else
+		bio_put(local);
+}
+
+static void local_done(struct ditto_request *req)
+{
+	struct ditto_resource *res = req->res;
+	struct ditto_stream_out out;
+	unsigned long flags;
+
+	if (req->status)
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	ditto_stream_out_init(&out);
+	spin_lock_irqsave(&res->stream_lock, flags);
+	ditto_stream_local_done(&res->stream, &req->entry, &out);
+	spin_unlock_irqrestore(&res->stream_lock, flags);
+	ditto_request_dispatch(res, &out);
+}
+
+static void local_end_io(struct bio *bio)
+{
+	struct ditto_request *req = bio->bi_private;
+
+	req->status = bio->bi_status;
+	local_done(req);
+}
+
+static void zero_work(struct work_struct *work)
+{
+	struct ditto_request *req = container_of(work, struct ditto_request, work);
+	struct ditto_range *range = &req->entry.range;
+	unsigned int flags = 0;
+	int err;
+
+	/* A discard zeroes: copies that differ in what they lost would differ. */
+	if (req->entry.kind == DITTO_ENTRY_ZEROES && (req->user->bi_opf & REQ_NOUNMAP))
+		flags = BLKDEV_ZERO_NOUNMAP;
+	err = blkdev_issue_zeroout(req->res->disk->backing.bdev, range->start >> SECTOR_SHIFT,
+				   (range->last - range->start + 1) >> SECTOR_SHIFT, GFP_NOIO,
+				   flags);
+	req->status = errno_to_blk_status(err);
+	local_done(req);
+}
+
+/* May complete the request before it returns. */
+static void submit_local(struct ditto_request *req)
+{
+	trace_ditto_local(req);
+	if (READ_ONCE(req->res->disk->failed)) {
+		req->status = BLK_STS_IOERR;
+		local_done(req);
+	} else if (req->local) {
+		submit_bio_noacct(req->local);
+	} else {
+		INIT_WORK(&req->work, zero_work);
+		queue_work(submit_wq, &req->work);
+	}
+}
+
+void ditto_request_submit_work(struct work_struct *work)
+{
+	struct ditto_resource *res = container_of(work, struct ditto_resource, submit_work);
+	struct ditto_entry *e, *next;
+	struct ditto_reader *r, *next_r;
+	LIST_HEAD(entries);
+	LIST_HEAD(readers);
+
+	spin_lock_irq(&res->stream_lock);
+	list_splice_init(&res->submit, &entries);
+	list_splice_init(&res->submit_readers, &readers);
+	spin_unlock_irq(&res->stream_lock);
+
+	list_for_each_entry_safe(e, next, &entries, ready) {
+		list_del_init(&e->ready);
+		submit_local(ditto_request_of(e));
+	}
+	list_for_each_entry_safe(r, next_r, &readers, ready) {
+		list_del_init(&r->ready);
+		ditto_local_read_submit(r);
+	}
+}
+
+static void make_local(struct ditto_request *req, bool own_pages)
+{
+	struct block_device *bdev = req->res->disk->backing.bdev;
+	struct bio *user = req->user;
+
+	free_local(req);
+	req->own_pages = own_pages;
+	if (own_pages) {
+		req->local = ditto_payload_alloc(bdev, REQ_OP_WRITE | (user->bi_opf & LOCAL_FLAGS),
+						 req->entry.range.start, user->bi_iter.bi_size);
+		ditto_payload_copy(req->local, user);
+		req->local->bi_ioprio = user->bi_ioprio;
+	} else {
+		req->local = bio_alloc_clone(bdev, user, GFP_NOIO, &clone_set);
+	}
+	req->local->bi_end_io = local_end_io;
+	req->local->bi_private = req;
+}
+
+/*
+ * Only a write that has followers is copied. Whether it has is known for sure
+ * under the lock, where nothing can be copied: look, copy, look again.
+ */
+static bool request_add(struct ditto_request *req)
+{
+	struct ditto_resource *res = req->res;
+	bool data = req->entry.kind == DITTO_ENTRY_WRITE;
+	unsigned long flags;
+	bool ready;
+
+	if (data || req->entry.kind == DITTO_ENTRY_FLUSH)
+		make_local(req, data && READ_ONCE(res->stream.active));
+	for (;;) {
+		spin_lock_irqsave(&res->stream_lock, flags);
+		if (!data || req->own_pages || !res->stream.active)
+			break;
+		spin_unlock_irqrestore(&res->stream_lock, flags);
+		make_local(req, true);
+	}
+	ready = ditto_stream_add(&res->stream, &req->entry);
+	trace_ditto_add(req);
+	ditto_request_kick(res);
+	spin_unlock_irqrestore(&res->stream_lock, flags);
+	return ready;
+}
+
+void ditto_request_submit(struct ditto_resource *res, struct bio *user)
+{
+	struct ditto_request *req = request_new(res, entry_kind(user), entry_flags(user));
+
+	req->user = user;
+	req->start = bio_start_io_acct(user);
+	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
+	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
+	if (request_add(req))
+		submit_local(req);
+}
+
+void ditto_request_roster(struct ditto_resource *res, u8 kind,
+			  const struct ditto_wire_roster *roster, u32 joins)
+{
+	struct ditto_request *req = request_new(res, kind, DITTO_ENTRYF_DURABLE |
+						DITTO_ENTRYF_URGENT);
+	struct ditto_stream_out out;
+
+	req->roster = *roster;
+	req->joins = joins;
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_add(&res->stream, &req->entry);
+	trace_ditto_add(req);
+	ditto_stream_local_done(&res->stream, &req->entry, &out);
+	ditto_request_kick(res);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+}
+
+void ditto_request_kick(struct ditto_resource *res)
+{
+	u32 i;
+
+	lockdep_assert_held(&res->stream_lock);
+	if (!res->stream.active)
+		return;
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->stream.followers[i].active && res->peers[i] && res->peers[i]->connection)
+			ditto_connection_kick(res->peers[i]->connection);
+}
+
+static void end_user(struct ditto_request *req)
+{
+	struct bio *user = req->user;
+
+	req->user = NULL;
+	trace_ditto_done(req);
+	user->bi_status = req->status;
+	ditto_device_end_bio(req->res->device, user, req->start);
+}
+
+static void dispatch_done(struct ditto_resource *res, struct list_head *done)
+{
+	struct ditto_entry *e, *next;
+	unsigned long flags;
+	bool durable = false;
+	bool roster = false;
+
+	/* The epoch ends before anyone who asked for its end can write again. */
+	list_for_each_entry(e, done, note)
+		durable |= e->flags & DITTO_ENTRYF_DURABLE;
+	if (durable) {
+		spin_lock_irqsave(&res->stream_lock, flags);
+		ditto_stream_end_epoch(&res->stream);
+		list_for_each_entry_safe(e, next, done, note) {
+			if (ditto_request_of(e)->user)
+				continue;
+			refcount_inc(&ditto_request_of(e)->ref);
+			list_move_tail(&e->note, &res->roster_done);
+			roster = true;
+		}
+		spin_unlock_irqrestore(&res->stream_lock, flags);
+	}
+	if (roster)
+		ditto_resource_event(res, DITTO_RES_ROSTER_DONE);
+	list_for_each_entry_safe(e, next, done, note) {
+		list_del_init(&e->note);
+		end_user(ditto_request_of(e));
+	}
+}
+
+void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out *out)
+{
+	struct ditto_entry *e, *next;
+	unsigned long flags;
+
+	if (!list_empty(&out->ready) || !list_empty(&out->readers)) {
+		spin_lock_irqsave(&res->stream_lock, flags);
+		list_splice_tail_init(&out->ready, &res->submit);
+		list_splice_tail_init(&out->readers, &res->submit_readers);
+		spin_unlock_irqrestore(&res->stream_lock, flags);
+		queue_work(submit_wq, &res->submit_work);
+	}
+	dispatch_done(res, &out->done);
+	list_for_each_entry_safe(e, next, &out->released, ready) {
+		list_del_init(&e->ready);
+		free_local(ditto_request_of(e));
+	}
+	list_for_each_entry_safe(e, next, &out->reaped, link) {
+		list_del_init(&e->link);
+		ditto_request_put(ditto_request_of(e));
+	}
+}
+
+int ditto_request_init(void)
+{
+	int err = -ENOMEM;
+
+	request_cache = KMEM_CACHE(ditto_request, 0);
+	if (!request_cache)
+		return -ENOMEM;
+	err = mempool_init_slab_pool(&request_pool, POOL_REQUESTS, request_cache);
+	if (err)
+		goto no_pool;
+	err = bioset_init(&clone_set, POOL_CLONES, 0, 0);
+	if (err)
+		goto no_clones;
+	submit_wq = alloc_workqueue("ditto_submit", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	if (submit_wq)
+		return 0;
+	err = -ENOMEM;
+	bioset_exit(&clone_set);
+no_clones:
+	mempool_exit(&request_pool);
+no_pool:
+	kmem_cache_destroy(request_cache);
+	return err;
+}
+
+void ditto_request_exit(void)
+{
+	destroy_workqueue(submit_wq);
+	bioset_exit(&clone_set);
+	mempool_exit(&request_pool);
+	kmem_cache_destroy(request_cache);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A user's write, discard or flush on the Primary, from its bio to its
+ * completion, and the roster changes that travel in the same stream.
+ */
+#ifndef DITTO_REQUEST_H
+#define DITTO_REQUEST_H
+
+#include <linux/bio.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+
+#include "core/stream.h"
+#include "core/wire.h"
+
+struct ditto_resource;
+
+/**
+ * struct ditto_request - an entry of the stream and what goes with it
+ * @entry: the core's part
+ * @ref: one for the stream, one for each sender that has it in hand
+ * @res: outlives it, since it drops all followers before it goes
+ * @user: ended when the entry is done; NULL for roster changes
+ * @local: the local leg: a bio over pages of our own where there are
+ *	followers, else a clone of @user; NULL for ranges without data
+ * @own_pages: @local is over pages of our own
+ * @status: of the local leg
+ * @start: jiffies, for the device's statistics
+ * @queued: jiffies, when it entered the stream: the age of what is in flight
+ * @roster: of a ROSTER or JOIN
+ * @joins: of a JOIN: node id of the one that joins; for others it is a ROSTER
+ * @work: for the local leg of discards and write-zeroes
+ */
+struct ditto_request {
+	struct ditto_entry entry;
+	refcount_t ref;
+	struct ditto_resource *res;
+	struct bio *user;
+	struct bio *local;
+	bool own_pages;
+	blk_status_t status;
+	unsigned long start;
+	unsigned long queued;
+	struct ditto_wire_roster roster;
+	u32 joins;
+	struct work_struct work;
+};
+
+static inline struct ditto_request *ditto_request_of(struct ditto_entry *e)
+{
+	return container_of(e, struct ditto_request, entry);
+}
+
+/* Serve a bio of the Primary's device that is not a read; may sleep for memory. */
+void ditto_request_submit(struct ditto_resource *res, struct bio *user);
+
+/**
+ * ditto_request_roster() - put a roster change into the stream
+ * @kind: DITTO_ENTRY_ROSTER or DITTO_ENTRY_JOIN
+ * @roster: what it says
+ * @joins: of a JOIN: node id of the follower that becomes a member
+ *
+ * The local metadata is the caller's: it holds @roster already (ROSTER), or
+ * will when the entry is done (JOIN). When it is, the state machine finds it
+ * in the resource's roster_done.
+ *
+ * Context: process, under conf.
+ */
+void ditto_request_roster(struct ditto_resource *res, u8 kind,
+			  const struct ditto_wire_roster *roster, u32 joins);
+
+void ditto_request_put(struct ditto_request *req);
+
+/* Do what a call of the core has made possible; without stream_lock, any context. */
+void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out *out);
+
+/* Submits what has become ready; the resource's submit_work. */
+void ditto_request_submit_work(struct work_struct *work);
+
+/* Wake the senders of all followers; under stream_lock. */
+void ditto_request_kick(struct ditto_resource *res);
+
+int ditto_request_init(void);
+void ditto_request_exit(void);
+
+#endif /* DITTO_REQUEST_H */

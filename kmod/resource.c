@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "resource.h"
+
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <net/netns/generic.h>
+
+#include "debug.h"
+#include "device.h"
+#include "disk.h"
+#include "event.h"
+#include "log.h"
+#include "peer.h"
+#include "request.h"
+#include "role.h"
+#include "session.h"
+#include "state.h"
+
+static unsigned int net_id;
+/* Frees resources; the last reference may go in any context. */
+static struct workqueue_struct *resource_wq;
+
+struct ditto_net *ditto_net(struct net *net)
+{
+	return net_generic(net, net_id);
+}
+
+static void resource_free_work(struct work_struct *work)
+{
+	struct ditto_resource *res = container_of(work, struct ditto_resource, free_work);
+
+	/* State work that is still queued finds it dead. */
+	destroy_workqueue(res->wq);
+	mutex_destroy(&res->conf);
+	kfree(res);
+	module_put(THIS_MODULE);
+}
+
+static void resource_free(struct kref *ref)
+{
+	struct ditto_resource *res = container_of(ref, struct ditto_resource, ref);
+
+	INIT_WORK(&res->free_work, resource_free_work);
+	queue_work(resource_wq, &res->free_work);
+}
+
+void ditto_resource_put(struct ditto_resource *res)
+{
+	kref_put(&res->ref, resource_free);
+}
+
+void ditto_resource_event(struct ditto_resource *res, enum ditto_resource_event event)
+{
+	set_bit(event, &res->events);
+	queue_work(res->wq, &res->state_work);
+}
+
+static struct ditto_resource *find(struct ditto_net *dn, const char *name)
+{
+	struct ditto_resource *res;
+
+	list_for_each_entry(res, &dn->resources, link)
+		if (!strcmp(res->name, name))
+			return res;
+	return NULL;
+}
+
+struct ditto_resource *ditto_resource_find(struct net *net, const char *name)
+{
+	struct ditto_net *dn = ditto_net(net);
+	struct ditto_resource *res;
+
+	mutex_lock(&dn->lock);
+	res = find(dn, name);
+	if (res)
+		ditto_resource_get(res);
+	mutex_unlock(&dn->lock);
+	return res;
+}
+
+static void resource_setup(struct ditto_resource *res)
+{
+	kref_init(&res->ref);
+	mutex_init(&res->conf);
+	spin_lock_init(&res->stream_lock);
+	spin_lock_init(&res->readers.lock);
+	INIT_LIST_HEAD(&res->submit);
+	INIT_LIST_HEAD(&res->submit_readers);
+	INIT_LIST_HEAD(&res->roster_done);
+	init_waitqueue_head(&res->idle_wait);
+	INIT_WORK(&res->submit_work, ditto_request_submit_work);
+	INIT_WORK(&res->state_work, ditto_state_work);
+	ditto_stream_init(&res->stream, 0, 1);
+	ditto_applier_setup(&res->applier);
+	ditto_verify_setup(&res->verify);
+	res->role = DITTO_ROLE_SECONDARY;
+	res->disk_state = DITTO_DISK_DISKLESS;
+}
+
+int ditto_resource_new(struct net *net, const char *name, const u8 *uuid, u32 node_id,
+		       const struct ditto_options *options, struct netlink_ext_ack *extack)
+{
+	struct ditto_net *dn = ditto_net(net);
+	struct ditto_resource *res;
+	int err = 0;
+
+	/* Before anything: from here on the module stays until the last is freed. */
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	res = kzalloc(sizeof(*res), GFP_KERNEL);
+	if (res)
+		res->wq = alloc_ordered_workqueue("ditto_%s", WQ_MEM_RECLAIM, name);
+	if (!res || !res->wq) {
+		kfree(res);
+		module_put(THIS_MODULE);
+		return -ENOMEM;
+	}
+	resource_setup(res);
+	res->net = net;
+	strscpy(res->name, name, sizeof(res->name));
+	memcpy(res->uuid, uuid, sizeof(res->uuid));
+	res->node_id = node_id;
+	res->options = *options;
+
+	mutex_lock(&dn->lock);
+	if (find(dn, name))
+		err = ditto_refuse(extack, -EEXIST, "resource %s is up already", name);
+	else
+		list_add_tail(&res->link, &dn->resources);
+	dn->generation++;
+	mutex_unlock(&dn->lock);
+	if (err) {
+		res->dead = true;
+		ditto_resource_put(res);
+		return err;
+	}
+	ditto_debug_add(res);
+	ditto_event_plain(res, NULL, DITTO_EVENT_RESOURCE_NEW);
+	return 0;
+}
+
+static int alloc_all_bits(struct ditto_resource *res, const struct ditto_md *md)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < DITTO_MAX_NODES && !err; i++)
+		if (res->peers[i])
+			err = ditto_peer_alloc_bits(res->peers[i], md->data_bytes,
+						    md->block_shift);
+	return err;
+}
+
+static void drop_disk(struct ditto_resource *res)
+{
+	struct ditto_disk *disk = res->disk;
+	u32 i;
+
+	spin_lock_irq(&res->stream_lock);
+	res->disk = NULL;
+	spin_unlock_irq(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			ditto_peer_free_bits(res->peers[i]);
+	clear_bit(DITTO_RES_DISK_REPORTED, &res->events);
+	ditto_disk_close(disk);
+}
+
+int ditto_resource_attach(struct ditto_resource *res, const char *path, const char *meta_path,
+			  struct netlink_ext_ack *extack)
+{
+	struct ditto_disk *disk;
+	int err;
+
+	lockdep_assert_held(&res->conf);
+	if (res->disk)
+		return ditto_refuse(extack, -EBUSY, "%s is attached already", res->disk->path);
+	disk = ditto_disk_open(path, meta_path, res->uuid, res->node_id, extack);
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+	spin_lock_irq(&res->stream_lock);
+	res->disk = disk;
+	spin_unlock_irq(&res->stream_lock);
+	ditto_applier_set_position(&res->applier, disk->md.durable_position);
+	err = alloc_all_bits(res, &disk->md);
+	/* From here on it counts as stopped uncleanly until it is detached. */
+	disk->md.flags &= ~(DITTO_MDF_CLEAN | DITTO_MDF_PRIMARY);
+	if (!err)
+		err = ditto_disk_write_md(disk);
+	if (err)
+		ditto_refuse(extack, err, "%s: cannot write metadata: error %d", path, err);
+	if (!err)
+		err = ditto_device_new(res);
+	if (err) {
+		drop_disk(res);
+		return err;
+	}
+	ditto_info(res, "attached %s, %llu bytes%s", path, disk->md.data_bytes,
+		   disk->unclean ? ", which was not stopped cleanly" : "");
+	ditto_state_refresh(res);
+	return 0;
+}
+
+/* Connections end, all writes come back, the metadata says that all is well. */
+static int quiesce(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	struct ditto_md *md = &res->disk->md;
+	u32 i;
+	int err;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
+	ditto_reader_fail(res);
+	err = ditto_role_wait_idle(res);
+	if (err)
+		return ditto_refuse(extack, err, "%s does not return what it was given",
+				    res->disk->path);
+	if (READ_ONCE(res->disk->failed) || ditto_disk_flush(res->disk))
+		return 0;
+	md->durable_generation = md->generation;
+	md->durable_position = ditto_applier_position(&res->applier);
+	if (!res->disk->unclean)
+		md->flags |= DITTO_MDF_CLEAN;
+	ditto_disk_write_md(res->disk);
+	return 0;
+}
+
+static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (!res->disk)
+		return 0;
+	if (atomic_read(&res->device->openers))
+		return ditto_refuse(extack, -EBUSY,
+				    "/dev/%s is in use %d times, last opened by %s (pid %d)",
+				    res->device->disk->disk_name, atomic_read(&res->device->openers),
+				    res->device->opener, res->device->opener_pid);
+	err = ditto_role_demote(res, extack);
+	if (!err)
+		err = quiesce(res, extack);
+	if (!err) {
+		err = ditto_device_close_gate(res->device);
+		if (err)
+			ditto_refuse(extack, err, "reads of the device do not end");
+	}
+	if (err)
+		return err;
+	ditto_device_del(res);
+	ditto_applier_shutdown(&res->applier);
+	drop_disk(res);
+	return 0;
+}
+
+int ditto_resource_detach(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	lockdep_assert_held(&res->conf);
+	if (!res->disk)
+		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	err = take_down_disk(res, extack);
+	if (!err)
+		ditto_state_refresh(res);
+	return err;
+}
+
+/* Nobody finds it any more; whoever still holds a reference sees it dead. */
+static void unlink(struct ditto_resource *res)
+{
+	struct ditto_net *dn = ditto_net(res->net);
+
+	ditto_event_plain(res, NULL, DITTO_EVENT_RESOURCE_DEL);
+	mutex_lock(&dn->lock);
+	list_del(&res->link);
+	dn->generation++;
+	mutex_unlock(&dn->lock);
+	ditto_debug_del(res);
+	res->dead = true;
+}
+
+static void put_peers(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+
+		if (!peer)
+			continue;
+		spin_lock_irq(&res->stream_lock);
+		res->peers[i] = NULL;
+		spin_unlock_irq(&res->stream_lock);
+		ditto_peer_put(peer);
+	}
+}
+
+int ditto_resource_del(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	u32 i;
+	int err;
+
+	lockdep_assert_held(&res->conf);
+	err = take_down_disk(res, extack);
+	if (err)
+		return err;
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
+	unlink(res);
+	put_peers(res);
+	ditto_resource_put(res);
+	return 0;
+}
+
+/*
+ * The namespace goes. It could not while a socket of a connection held it, so
+ * there is no connection; but the device may be open. Its bios fail first.
+ */
+static void resource_abandon(struct ditto_resource *res)
+{
+	u32 i;
+
+	mutex_lock(&res->conf);
+	unlink(res);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
+	if (res->device) {
+		ditto_reader_fail(res);
+		blk_mark_disk_dead(res->device->disk);
+		if (ditto_device_close_gate(res->device) || ditto_role_wait_idle(res)) {
+			/* The disk keeps what it has: it, and we, stay for good. */
+			ditto_warn(res, "%s does not return its I/O: left behind", res->disk->path);
+			mutex_unlock(&res->conf);
+			return;
+		}
+		ditto_device_del(res);
+		ditto_applier_shutdown(&res->applier);
+		drop_disk(res);
+	}
+	put_peers(res);
+	mutex_unlock(&res->conf);
+	ditto_resource_put(res);
+}
+
+static int __net_init net_setup(struct net *net)
+{
+	struct ditto_net *dn = ditto_net(net);
+
+	mutex_init(&dn->lock);
+	INIT_LIST_HEAD(&dn->resources);
+	return 0;
+}
+
+static void __net_exit net_teardown(struct net *net)
+{
+	struct ditto_net *dn = ditto_net(net);
+	struct ditto_resource *res;
+
+	while ((res = list_first_entry_or_null(&dn->resources, struct ditto_resource, link))) {
+		ditto_resource_get(res);
+		resource_abandon(res);
+		ditto_resource_put(res);
+	}
+	mutex_destroy(&dn->lock);
+}
+
+static struct pernet_operations net_ops = {
+	.init	= net_setup,
+	.exit	= net_teardown,
+	.id	= &net_id,
+	.size	= sizeof(struct ditto_net),
+};
+
+int ditto_resource_init(void)
+{
+	int err;
+
+	resource_wq = alloc_workqueue("ditto_resource", 0, 0);
+	if (!resource_wq)
+		return -ENOMEM;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		destroy_workqueue(resource_wq);
+	return err;
+}
+
+void ditto_resource_exit(void)
+{
+	unregister_pernet_subsys(&net_ops);
+	destroy_workqueue(resource_wq);
+}

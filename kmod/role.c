@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "role.h"
+
+#include <linux/random.h>
+
+#include "connection.h"
+#include "core/history.h"
+#include "device.h"
+#include "disk.h"
+#include "event.h"
+#include "log.h"
+#include "peer.h"
+#include "request.h"
+#include "resource.h"
+#include "roster.h"
+#include "session.h"
+#include "state.h"
+#include "syncer.h"
+
+static bool peer_open(struct ditto_peer *peer)
+{
+	return peer && peer->connection && test_bit(DITTO_CONN_OPEN, &peer->connection->flags) &&
+	       !test_bit(DITTO_CONN_FAILED, &peer->connection->flags);
+}
+
+static const char *node_name(struct ditto_resource *res, u32 node)
+{
+	return node < DITTO_MAX_NODES && res->peers[node] ? res->peers[node]->name : "unknown";
+}
+
+static int refuse_promotion(struct ditto_resource *res, enum ditto_promotion why, u32 who,
+			    struct netlink_ext_ack *extack)
+{
+	switch (why) {
+	case DITTO_PROMOTE_OK:
+		return 0;
+	case DITTO_PROMOTE_PRIMARY:
+		return ditto_refuse(extack, -EBUSY, "%s is Primary: demote it first",
+				    node_name(res, who));
+	case DITTO_PROMOTE_DISKLESS:
+		return ditto_refuse(extack, -ENXIO, "no usable disk is attached");
+	case DITTO_PROMOTE_INCONSISTENT:
+		return ditto_refuse(extack, -ENODATA,
+				    "this copy is Inconsistent: wait for its resync, or use --force if no better copy is left");
+	case DITTO_PROMOTE_OUTDATED:
+		return ditto_refuse(extack, -ENODATA,
+				    "this copy is Outdated: connect to a newer one, or use --force and lose what that has");
+	case DITTO_PROMOTE_NEWER:
+		return ditto_refuse(extack, -ENODATA,
+				    "%s has newer data: promote that one, or use --force and lose it",
+				    node_name(res, who));
+	case DITTO_PROMOTE_UNCLEAN:
+		return ditto_refuse(extack, -ENODATA,
+				    "this node was not stopped cleanly and %s may have more: connect it, or use --force",
+				    node_name(res, who));
+	}
+	return -EINVAL;
+}
+
+static int check_promotion(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack)
+{
+	struct ditto_wire_state *theirs;
+	struct ditto_wire_state mine;
+	enum ditto_promotion why;
+	u32 connected = 0, who = 0, i;
+
+	theirs = kcalloc(DITTO_MAX_NODES, sizeof(*theirs), GFP_KERNEL);
+	if (!theirs)
+		return -ENOMEM;
+	ditto_state_mine(res, &mine);
+	spin_lock_irq(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		if (!peer_open(res->peers[i]) || !res->peers[i]->state_valid)
+			continue;
+		theirs[i] = res->peers[i]->state;
+		connected |= BIT(i);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	why = ditto_history_may_promote(&mine, res->node_id, theirs, connected, &who);
+	kfree(theirs);
+	if (force && why != DITTO_PROMOTE_PRIMARY && why != DITTO_PROMOTE_DISKLESS)
+		return 0;
+	return refuse_promotion(res, why, who, extack);
+}
+
+static bool all_idle(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && !ditto_syncer_idle(res->peers[i]))
+			return false;
+	return ditto_applier_idle(&res->applier) && !READ_ONCE(res->verify.inflight);
+}
+
+int ditto_role_wait_idle(struct ditto_resource *res)
+{
+	long left = wait_event_killable_timeout(res->idle_wait, all_idle(res),
+						msecs_to_jiffies(DITTO_ROLE_TIMEOUT_MS));
+
+	return left > 0 ? 0 : left ? -EINTR : -ETIMEDOUT;
+}
+
+/* A bit for each node whose copy is proven to equal ours. */
+static u32 equal_peers(struct ditto_resource *res)
+{
+	struct ditto_wire_state mine;
+	u32 equal = 0, i;
+
+	ditto_state_mine(res, &mine);
+	spin_lock_irq(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (peer_open(res->peers[i]) && res->peers[i]->state_valid &&
+		    ditto_history_equal(&mine, &res->peers[i]->state))
+			equal |= BIT(i);
+	spin_unlock_irq(&res->stream_lock);
+	return equal;
+}
+
+/* Open a generation of our own, with @members beside us, on disk. */
+static int record_promotion(struct ditto_resource *res, u32 members)
+{
+	struct ditto_md *md = &res->disk->md;
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+		struct ditto_md_peer *entry = peer ? ditto_md_peer_get(md, i) : NULL;
+
+		if (!entry)
+			continue;
+		if (members & BIT(i))
+			entry->flags &= ~DITTO_MDF_PEER_FULL;
+		else
+			entry->flags |= DITTO_MDF_PEER_FULL;
+	}
+	md->roster_generation = ditto_roster_new_generation();
+	ditto_md_push_generation(md, md->roster_generation);
+	md->roster = members | BIT(res->node_id);
+	md->roster_number++;
+	md->flags &= ~(DITTO_MDF_INCONSISTENT | DITTO_MDF_OUTDATED);
+	md->flags |= DITTO_MDF_PRIMARY;
+	return ditto_disk_write_md(res->disk);
+}
+
+static void become_primary(struct ditto_resource *res, u32 members)
+{
+	u64 position = ditto_applier_position(&res->applier);
+	u32 i;
+
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_init(&res->stream, position, 1);
+	WRITE_ONCE(res->role, DITTO_ROLE_PRIMARY);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			res->peers[i]->bits_attach_id = 0;
+	spin_unlock_irq(&res->stream_lock);
+	res->disk->unclean = false;
+	res->rosters = 0;
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (peer_open(res->peers[i]))
+			ditto_session_lead(res->peers[i], members & BIT(i));
+}
+
+int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack)
+{
+	u32 members;
+	int err;
+
+	if (res->role == DITTO_ROLE_PRIMARY)
+		return 0;
+	if (!res->disk || !res->device)
+		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	err = check_promotion(res, force, extack);
+	if (err)
+		return err;
+	err = ditto_role_wait_idle(res);
+	if (err)
+		return ditto_refuse(extack, err,
+				    "what the last Primary had sent is still being written");
+	err = ditto_device_close_gate(res->device);
+	if (err)
+		return ditto_refuse(extack, err, "reads of the device do not end");
+	members = equal_peers(res);
+	err = record_promotion(res, members);
+	if (err) {
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+		ditto_device_open_gate(res->device);
+		return ditto_refuse(extack, err, "cannot write metadata: error %d", err);
+	}
+	become_primary(res, members);
+	ditto_device_set_role(res->device, true);
+	ditto_device_open_gate(res->device);
+	ditto_info(res, "Secondary -> Primary, generation %016llx, roster %08x",
+		   res->disk->md.generation, res->disk->md.roster);
+	ditto_event_change(res, NULL, DITTO_EVENT_ROLE, DITTO_ROLE_SECONDARY, DITTO_ROLE_PRIMARY);
+	ditto_state_refresh(res);
+	return 0;
+}
+
+/* Is all that was written durable wherever it goes? */
+static bool all_durable(struct ditto_resource *res)
+{
+	bool durable;
+
+	spin_lock_irq(&res->stream_lock);
+	durable = !res->stream.listed;
+	spin_unlock_irq(&res->stream_lock);
+	return durable;
+}
+
+static int check_unused(struct ditto_device *dev, struct netlink_ext_ack *extack)
+{
+	int openers = atomic_read(&dev->openers);
+
+	if (!openers)
+		return 0;
+	return ditto_refuse(extack, -EBUSY, "/dev/%s is in use %d times, last opened by %s (pid %d)",
+			    dev->disk->disk_name, openers, dev->opener, dev->opener_pid);
+}
+
+/* No follower is sent anything any more; connections stay. */
+static void end_streams(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+		struct ditto_connection *conn = peer ? peer->connection : NULL;
+
+		if (!conn || !test_and_clear_bit(DITTO_CONN_STREAMING, &conn->flags))
+			continue;
+		clear_bit(DITTO_CONN_READY, &conn->flags);
+		if (peer->sync.running || peer->sync.joining) {
+			/* A half-filled target cannot go on without its source. */
+			ditto_connection_fail(conn, false, "the Primary was demoted");
+			ditto_session_lost(peer);
+			continue;
+		}
+		ditto_session_leave(peer, false);
+	}
+}
+
+int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	struct ditto_md *md;
+	int err;
+
+	if (res->role != DITTO_ROLE_PRIMARY)
+		return 0;
+	md = &res->disk->md;
+	err = check_unused(res->device, extack);
+	if (err)
+		return err;
+	err = ditto_device_close_gate(res->device);
+	if (err)
+		return ditto_refuse(extack, err, "writes under way do not end");
+	/* Followers flush unasked; one that does not within its time-out is lost. */
+	if (!wait_event_killable_timeout(res->idle_wait, all_durable(res),
+					 msecs_to_jiffies(res->options.timeout_ms)))
+		ditto_warn(res, "not all peers have said that they are durable");
+	err = READ_ONCE(res->disk->failed) ? 0 : ditto_disk_flush(res->disk);
+	if (err) {
+		ditto_device_open_gate(res->device);
+		return ditto_refuse(extack, err, "cannot flush the disk: error %d", err);
+	}
+	end_streams(res);
+	spin_lock_irq(&res->stream_lock);
+	WRITE_ONCE(res->role, DITTO_ROLE_SECONDARY);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_applier_set_position(&res->applier, res->stream.position);
+	md->flags &= ~DITTO_MDF_PRIMARY;
+	md->durable_generation = md->generation;
+	md->durable_position = res->stream.position;
+	if (ditto_disk_write_md(res->disk))
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	ditto_device_set_role(res->device, false);
+	ditto_device_open_gate(res->device);
+	ditto_info(res, "Primary -> Secondary");
+	ditto_event_change(res, NULL, DITTO_EVENT_ROLE, DITTO_ROLE_PRIMARY, DITTO_ROLE_SECONDARY);
+	ditto_state_refresh(res);
+	return 0;
+}
+
+static int invalidate_peer(struct ditto_resource *res, struct ditto_peer *peer,
+			   struct netlink_ext_ack *extack)
+{
+	if (res->role != DITTO_ROLE_PRIMARY)
+		return ditto_refuse(extack, -EROFS,
+				    "only the Primary can have a peer copied anew; on the peer itself use invalidate without a name");
+	/* The next connection finds no bits that could be trusted. */
+	spin_lock_irq(&res->stream_lock);
+	peer->bits_attach_id = 0;
+	ditto_bits_set_all(&peer->bits);
+	spin_unlock_irq(&res->stream_lock);
+	if (peer->connection) {
+		ditto_connection_fail(peer->connection, false, "invalidated by command");
+		ditto_session_lost(peer);
+		spin_lock_irq(&res->stream_lock);
+		peer->bits_attach_id = 0;
+		spin_unlock_irq(&res->stream_lock);
+	}
+	ditto_state_refresh(res);
+	return 0;
+}
+
+static bool good_copy_elsewhere(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && (res->peers[i]->disk_state == DITTO_DISK_UP_TO_DATE ||
+				      res->peers[i]->disk_state == DITTO_DISK_CONSISTENT ||
+				      res->peers[i]->connection_state ==
+				      DITTO_CONNECTION_STANDALONE))
+			return true;
+	return false;
+}
+
+int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
+			  struct netlink_ext_ack *extack)
+{
+	struct ditto_md *md;
+	u32 i;
+	int err;
+
+	if (!res->disk)
+		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	if (peer)
+		return invalidate_peer(res, peer, extack);
+	if (res->role == DITTO_ROLE_PRIMARY)
+		return ditto_refuse(extack, -EBUSY, "this node is Primary: demote it first");
+	if (!good_copy_elsewhere(res))
+		return ditto_refuse(extack, -ENODATA,
+				    "no peer is known to have a good copy: this may be the only one");
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && res->peers[i]->connection) {
+			ditto_connection_fail(res->peers[i]->connection, false,
+					      "the local copy was invalidated");
+			ditto_session_lost(res->peers[i]);
+		}
+	err = ditto_role_wait_idle(res);
+	if (err)
+		return ditto_refuse(extack, err, "the disk is still being written");
+	md = &res->disk->md;
+	md->flags |= DITTO_MDF_INCONSISTENT;
+	md->flags &= ~DITTO_MDF_OUTDATED;
+	md->generation = 0;
+	memset(md->history, 0, sizeof(md->history));
+	md->roster = 0;
+	res->disk->attach_id = ditto_roster_new_generation();
+	ditto_applier_set_position(&res->applier, 0);
+	if (ditto_disk_write_md(res->disk))
+		return ditto_refuse(extack, -EIO, "cannot write metadata");
+	ditto_info(res, "the local copy was invalidated by command");
+	ditto_state_refresh(res);
+	return 0;
+}
+
+void ditto_role_disk_failed(struct ditto_resource *res)
+{
+	u32 i;
+
+	if (!res->disk)
+		return;
+	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events))
+		ditto_warn(res, "disk %s has failed", res->disk->path);
+	WRITE_ONCE(res->disk->failed, true);
+	if (res->role == DITTO_ROLE_PRIMARY)
+		return;
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && res->peers[i]->connection)
+			ditto_connection_bye(res->peers[i]->connection, DITTO_BYE_DISK, false,
+					     "the local disk has failed");
+}
+
+void ditto_role_verified(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+
+		if (!peer || !(res->verify.peers & BIT(i)))
+			continue;
+		ditto_peer_info(peer, "verify: %llu bytes differ, %llu were skipped",
+				peer->verify_errors, peer->verify_skipped);
+		ditto_event_verified(peer, peer->verify_errors);
+		if (peer->verify_errors && peer->connection)
+			ditto_connection_fail(peer->connection, false,
+					      "verify found %llu bytes that differ",
+					      peer->verify_errors);
+	}
+	res->verify.peers = 0;
+}

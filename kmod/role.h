@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Primary and Secondary, and the other decisions of an administrator about a
+ * copy. All functions are called under the resource's conf mutex.
+ */
+#ifndef DITTO_ROLE_H
+#define DITTO_ROLE_H
+
+#include <linux/types.h>
+
+struct ditto_peer;
+struct ditto_resource;
+struct netlink_ext_ack;
+
+/* How long a role change waits for what is under way. */
+#define DITTO_ROLE_TIMEOUT_MS	20000
+
+/**
+ * ditto_role_promote() - become Primary
+ * @force: also where this copy may be old or incomplete, never beside another Primary
+ *
+ * Return: 0; -EBUSY beside another Primary or while a lost one's writes are
+ * still being applied; -ENODATA where the copy does not allow it; -EIO.
+ */
+int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack);
+
+/**
+ * ditto_role_demote() - become Secondary
+ *
+ * Everything written is durable on all members when it returns 0.
+ * Return: 0; -EBUSY while the device is open; -ETIMEDOUT, -EINTR.
+ */
+int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack);
+
+/* Give up the local copy, or, with @peer, that of a peer of this Primary. */
+int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
+			  struct netlink_ext_ack *extack);
+
+/* Wait until nothing uses the disk. Return: 0, -ETIMEDOUT, -EINTR. */
+int ditto_role_wait_idle(struct ditto_resource *res);
+
+/* An I/O error: the disk is of no use any more. */
+void ditto_role_disk_failed(struct ditto_resource *res);
+
+/* A verify has ended: whoever differs is brought up to date. */
+void ditto_role_verified(struct ditto_resource *res);
+
+#endif /* DITTO_ROLE_H */

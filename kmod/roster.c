@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "roster.h"
+
+#include <linux/random.h>
+
+#include "applier.h"
+#include "connection.h"
+#include "disk.h"
+#include "log.h"
+#include "peer.h"
+#include "request.h"
+#include "resource.h"
+#include "state.h"
+#include "syncer.h"
+
+u64 ditto_roster_new_generation(void)
+{
+	u64 generation;
+
+	do {
+		generation = get_random_u64();
+	} while (!generation);
+	return generation;
+}
+
+static int write_md(struct ditto_resource *res)
+{
+	int err = ditto_disk_write_md(res->disk);
+
+	if (err) {
+		ditto_warn(res, "cannot write metadata: error %d", err);
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	}
+	return err;
+}
+
+int ditto_roster_know(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_md *md = &res->disk->md;
+	struct ditto_md_peer *entry = ditto_md_peer_find(md, peer->node_id);
+
+	if (entry && entry->flags & DITTO_MDF_PEER_FULL)
+		return 0;
+	entry = ditto_md_peer_get(md, peer->node_id);
+	if (!entry) {
+		ditto_connection_fail(peer->connection, true,
+				      "the metadata has room for %u peers: create it anew with more",
+				      md->max_peers);
+		return -ENOSPC;
+	}
+	entry->flags |= DITTO_MDF_PEER_FULL;
+	if (write_md(res)) {
+		ditto_connection_fail(peer->connection, false, "cannot write metadata");
+		return -EIO;
+	}
+	return 0;
+}
+
+static void fill_roster(struct ditto_resource *res, struct ditto_wire_roster *roster, u64 previous)
+{
+	const struct ditto_md *md = &res->disk->md;
+
+	roster->roster = md->roster;
+	roster->roster_number = md->roster_number;
+	roster->generation = md->generation;
+	roster->previous = previous;
+}
+
+void ditto_roster_without(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_md *md = &res->disk->md;
+	struct ditto_md_peer *entry = ditto_md_peer_get(md, peer->node_id);
+	struct ditto_wire_roster roster;
+	u64 previous = md->generation;
+
+	if (entry) {
+		entry->flags |= DITTO_MDF_PEER_FULL;
+		entry->generation = previous;
+	}
+	md->roster &= ~BIT(peer->node_id);
+	md->roster_number++;
+	md->roster_generation = ditto_roster_new_generation();
+	ditto_md_push_generation(md, md->roster_generation);
+	/*
+	 * Should that fail, nothing that the lost disk lacks may complete well:
+	 * the disk counts as failed then, and every bio ends with an error.
+	 */
+	write_md(res);
+	ditto_peer_info(peer, "left the roster, which is %08x now", md->roster);
+	fill_roster(res, &roster, previous);
+	res->rosters++;
+	ditto_request_roster(res, DITTO_ENTRY_ROSTER, &roster, 0);
+}
+
+void ditto_roster_join(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_md *md;
+	struct ditto_wire_roster roster;
+
+	if (!peer->connection || test_bit(DITTO_CONN_FAILED, &peer->connection->flags) ||
+	    res->role != DITTO_ROLE_PRIMARY || peer->sync.joining ||
+	    ditto_state_member(res, peer) || !peer->sync.running)
+		return;
+	ditto_syncer_end(peer, NULL);
+	md = &res->disk->md;
+	/* In memory only: on disk it is a member when its word has come. */
+	md->roster |= BIT(peer->node_id);
+	md->roster_number++;
+	peer->sync.joining = true;
+	fill_roster(res, &roster, md->generation);
+	ditto_request_roster(res, DITTO_ENTRY_JOIN, &roster, peer->node_id);
+}
+
+/* Those whose JOIN this was have it on disk. */
+static void joined(struct ditto_resource *res, u32 roster)
+{
+	struct ditto_md *md = &res->disk->md;
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+		struct ditto_md_peer *entry;
+
+		if (!peer || !(roster & BIT(i)) || !peer->sync.joining)
+			continue;
+		peer->sync.joining = false;
+		entry = ditto_md_peer_find(md, i);
+		if (entry) {
+			entry->flags &= ~DITTO_MDF_PEER_FULL;
+			entry->generation = md->generation;
+		}
+		ditto_peer_info(peer, "is up to date, the roster is %08x", md->roster);
+	}
+	write_md(res);
+}
+
+void ditto_roster_done(struct ditto_resource *res)
+{
+	struct ditto_stream_out out;
+	struct ditto_entry *e, *next;
+	LIST_HEAD(done);
+
+	spin_lock_irq(&res->stream_lock);
+	list_splice_init(&res->roster_done, &done);
+	spin_unlock_irq(&res->stream_lock);
+	list_for_each_entry_safe(e, next, &done, note) {
+		struct ditto_request *req = ditto_request_of(e);
+
+		list_del_init(&e->note);
+		if (e->kind == DITTO_ENTRY_JOIN)
+			joined(res, req->roster.roster);
+		else
+			res->rosters--;
+		ditto_request_put(req);
+	}
+	if (res->rosters)
+		return;
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_unhold(&res->stream, &out);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+}
+
+static void take_generations(struct ditto_md *md, const struct ditto_wire_start *start)
+{
+	md->generation = start->generation;
+	memcpy(md->history, start->history, sizeof(md->history));
+	md->roster = start->roster;
+	md->roster_number = start->roster_number;
+	md->roster_generation = start->generation;
+}
+
+int ditto_roster_start(struct ditto_resource *res, const struct ditto_wire_start *start)
+{
+	struct ditto_md *md = &res->disk->md;
+
+	if (start->mode == DITTO_MODE_MEMBER) {
+		take_generations(md, start);
+	} else {
+		/* Its generations are taken at the JOIN that ends the resync. */
+		res->target = *start;
+		md->flags |= DITTO_MDF_INCONSISTENT;
+	}
+	return write_md(res);
+}
+
+static void shift_generation(struct ditto_wire_start *start, u64 generation)
+{
+	memmove(start->history + 1, start->history,
+		sizeof(start->history) - sizeof(start->history[0]));
+	start->history[0] = start->generation;
+	start->generation = generation;
+}
+
+/* Return: false where the roster does not follow from what we know. */
+static bool apply_as_target(struct ditto_resource *res, const struct ditto_wire_roster *roster,
+			    bool *done)
+{
+	struct ditto_wire_start *target = &res->target;
+	struct ditto_md *md = &res->disk->md;
+
+	if (roster->previous != target->generation)
+		return false;
+	if (roster->generation != target->generation)
+		shift_generation(target, roster->generation);
+	target->roster = roster->roster;
+	target->roster_number = roster->roster_number;
+	*done = roster->roster & BIT(res->node_id);
+	if (!*done)
+		return true;
+	take_generations(md, target);
+	md->flags &= ~(DITTO_MDF_INCONSISTENT | DITTO_MDF_OUTDATED);
+	res->disk->unclean = false;
+	return true;
+}
+
+static bool apply_as_member(struct ditto_resource *res, const struct ditto_wire_roster *roster)
+{
+	struct ditto_md *md = &res->disk->md;
+
+	if (roster->previous != md->generation)
+		return false;
+	if (roster->generation != md->generation)
+		ditto_md_push_generation(md, roster->generation);
+	md->roster = roster->roster;
+	md->roster_number = roster->roster_number;
+	md->roster_generation = roster->generation;
+	return true;
+}
+
+void ditto_roster_apply(struct ditto_resource *res)
+{
+	struct ditto_item *item = READ_ONCE(res->applier.roster);
+	struct ditto_connection *conn = READ_ONCE(res->applier.upstream);
+	bool target, sound, joined_now = false;
+
+	if (!item)
+		return;
+	target = res->applier.core.target;
+	sound = target ? apply_as_target(res, &item->roster, &joined_now) :
+			 apply_as_member(res, &item->roster);
+	if (!sound && conn)
+		ditto_connection_fail(conn, false, "roster follows generation %llx, not ours",
+				      item->roster.previous);
+	if (sound)
+		write_md(res);
+	ditto_applier_roster_done(&res->applier, joined_now);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "session.h"
+
+#include "applier.h"
+#include "connection.h"
+#include "core/history.h"
+#include "disk.h"
+#include "event.h"
+#include "log.h"
+#include "peer.h"
+#include "reader.h"
+#include "request.h"
+#include "resource.h"
+#include "roster.h"
+#include "state.h"
+#include "syncer.h"
+#include "verify.h"
+
+int ditto_session_connect(struct ditto_peer *peer, struct netlink_ext_ack *extack)
+{
+	if (peer->connection_state != DITTO_CONNECTION_STANDALONE)
+		return 0;
+	spin_lock_irq(&peer->res->stream_lock);
+	peer->reason[0] = '\0';
+	spin_unlock_irq(&peer->res->stream_lock);
+	ditto_state_connection(peer, DITTO_CONNECTION_CONNECTING);
+	return 0;
+}
+
+void ditto_session_disconnect(struct ditto_peer *peer, enum ditto_wire_bye why)
+{
+	if (peer->connection) {
+		ditto_connection_bye(peer->connection, why, true, "disconnected by command");
+		ditto_session_lost(peer);
+	}
+	ditto_state_connection(peer, DITTO_CONNECTION_STANDALONE);
+}
+
+int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
+			struct netlink_ext_ack *extack)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_connection *conn;
+
+	if (peer->connection_state != DITTO_CONNECTION_CONNECTING)
+		return ditto_refuse(extack, -EBUSY, "peer %s is %s, not Connecting", peer->name,
+				    ditto_connection_name(peer->connection_state));
+	if (!res->disk)
+		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	if (READ_ONCE(res->disk->failed))
+		return ditto_refuse(extack, -EIO, "the disk has failed: detach it");
+	conn = ditto_connection_new(peer, cookie, fds, extack);
+	if (IS_ERR(conn))
+		return PTR_ERR(conn);
+	peer->events = 0;
+	spin_lock_irq(&res->stream_lock);
+	peer->connection = conn;
+	peer->state_valid = false;
+	spin_unlock_irq(&res->stream_lock);
+	ditto_state_connection(peer, DITTO_CONNECTION_HANDSHAKE);
+	ditto_connection_begin(conn);
+	return 0;
+}
+
+static void send_start(struct ditto_peer *peer, bool member, u64 position, u64 epoch)
+{
+	struct ditto_wire_header header = { .type = DITTO_WIRE_START };
+	const struct ditto_md *md = &peer->res->disk->md;
+	struct ditto_wire_start start = {
+		.mode = member ? DITTO_MODE_MEMBER : DITTO_MODE_TARGET,
+		.roster = md->roster,
+		.roster_number = md->roster_number,
+		.generation = md->generation,
+		.position = position,
+		.epoch = epoch,
+	};
+	u8 buf[DITTO_WIRE_START_BYTES];
+
+	memcpy(start.history, md->history, sizeof(start.history));
+	ditto_wire_put_start(&start, buf);
+	ditto_connection_send(peer->connection, DITTO_LANE_WRITES, &header, buf, sizeof(buf));
+}
+
+void ditto_session_lead(struct ditto_peer *peer, bool member)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_connection *conn = peer->connection;
+	u64 position, epoch;
+
+	if (!ditto_syncer_idle(peer)) {
+		ditto_connection_fail(conn, false, "reads of an earlier resync are under way");
+		return;
+	}
+	spin_lock_irq(&res->stream_lock);
+	if (member)
+		ditto_bits_clear_all(&peer->bits);
+	else if (!peer->bits_attach_id || peer->bits_attach_id != peer->state.attach_id)
+		ditto_bits_set_all(&peer->bits);
+	peer->bits_attach_id = peer->state.attach_id;
+	position = ditto_stream_follow(&res->stream, peer->node_id);
+	/* A target counts too: it must not fall behind without a bound. */
+	ditto_stream_count(&res->stream, peer->node_id, position + 1);
+	epoch = res->stream.epoch;
+	spin_unlock_irq(&res->stream_lock);
+	send_start(peer, member, position, epoch);
+	set_bit(DITTO_CONN_STREAMING, &conn->flags);
+	ditto_connection_kick(conn);
+}
+
+static void check_outdated(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_wire_state mine, theirs;
+
+	ditto_state_mine(res, &mine);
+	spin_lock_irq(&res->stream_lock);
+	theirs = peer->state;
+	spin_unlock_irq(&res->stream_lock);
+	if (mine.flags & (DITTO_STATEF_PRIMARY | DITTO_STATEF_OUTDATED | DITTO_STATEF_DISKLESS) ||
+	    !ditto_history_outdates(&mine, res->node_id, &theirs))
+		return;
+	ditto_peer_info(peer, "has a newer roster without this node: this copy is outdated");
+	res->disk->md.flags |= DITTO_MDF_OUTDATED;
+	if (ditto_disk_write_md(res->disk))
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+}
+
+void ditto_session_hello(struct ditto_peer *peer)
+{
+	struct ditto_connection *conn = peer->connection;
+	struct ditto_resource *res = peer->res;
+	struct ditto_wire_state mine;
+	enum ditto_meeting meeting;
+
+	if (!conn || test_bit(DITTO_CONN_FAILED, &conn->flags))
+		return;
+	ditto_state_mine(res, &mine);
+	meeting = ditto_history_meet(&mine, &conn->hello.state);
+	if (meeting == DITTO_MEETING_DIVERGED) {
+		ditto_peer_warn(peer, "histories have diverged: nothing was touched");
+		ditto_event_diverged(peer, "invalidate the copy to give up, then connect");
+		ditto_connection_bye(conn, DITTO_BYE_DIVERGED, true,
+				     "histories have diverged: invalidate the copy to give up, then connect");
+		return;
+	}
+	check_outdated(peer);
+	set_bit(DITTO_CONN_OPEN, &conn->flags);
+	ditto_state_connection(peer, DITTO_CONNECTION_CONNECTED);
+	ditto_peer_info(peer, "connected");
+	ditto_connection_unpark(conn);
+	if (meeting == DITTO_MEETING_FILL || meeting == DITTO_MEETING_LEAD)
+		if (!ditto_roster_know(peer))
+			ditto_session_lead(peer, false);
+}
+
+void ditto_session_state(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_connection *conn = peer->connection;
+
+	if (!conn)
+		return;
+	if (!(peer->state.flags & DITTO_STATEF_PRIMARY) &&
+	    READ_ONCE(res->applier.upstream) == conn) {
+		/* It has been demoted: it had our word for everything it had sent. */
+		ditto_applier_lost(&res->applier, conn);
+		ditto_reader_fail(res);
+	}
+	check_outdated(peer);
+}
+
+/* May this START be taken? Return: NULL or what speaks against it. */
+static const char *check_start(struct ditto_peer *peer, const struct ditto_wire_start *start)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_wire_state mine, theirs = {
+		.flags = DITTO_STATEF_PRIMARY,
+		.generation = start->generation,
+		.position = start->position,
+	};
+	enum ditto_relation relation;
+
+	if (res->role == DITTO_ROLE_PRIMARY)
+		return "this node is Primary too";
+	if (READ_ONCE(res->applier.upstream))
+		return "this node follows another Primary";
+	if (!ditto_applier_idle(&res->applier))
+		return "still writing what the last Primary sent";
+	if (READ_ONCE(res->disk->failed))
+		return "the disk has failed";
+	memcpy(theirs.history, start->history, sizeof(theirs.history));
+	ditto_state_mine(res, &mine);
+	relation = ditto_history_relate(&mine, &theirs);
+	if (start->mode == DITTO_MODE_TARGET)
+		return relation == DITTO_RELATION_AHEAD ? "this copy is newer" :
+		       relation == DITTO_RELATION_DIVERGED &&
+		       !(mine.flags & DITTO_STATEF_INCONSISTENT) ? "histories have diverged" : NULL;
+	if (mine.flags & (DITTO_STATEF_INCONSISTENT | DITTO_STATEF_OUTDATED | DITTO_STATEF_UNCLEAN))
+		return "this copy does not count as equal";
+	if (relation != DITTO_RELATION_BEHIND && relation != DITTO_RELATION_SAME)
+		return "this copy is not an ancestor of the Primary's";
+	if (mine.position != start->position)
+		return "positions differ";
+	return NULL;
+}
+
+void ditto_session_start(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_connection *conn = peer->connection;
+	const char *refusal;
+
+	if (!conn || test_bit(DITTO_CONN_FAILED, &conn->flags))
+		return;
+	refusal = check_start(peer, &conn->start);
+	if (refusal) {
+		ditto_connection_fail(conn, false, "START refused: %s", refusal);
+		return;
+	}
+	if (ditto_roster_start(res, &conn->start)) {
+		ditto_connection_fail(conn, false, "cannot record START: the disk has failed");
+		return;
+	}
+	ditto_applier_begin(&res->applier, conn, &conn->start);
+	ditto_connection_say(conn, DITTO_WIRE_READY, conn->start.position);
+	ditto_connection_unpark(conn);
+}
+
+void ditto_session_ready(struct ditto_peer *peer)
+{
+	if (!peer->connection || peer->res->role != DITTO_ROLE_PRIMARY)
+		return;
+	if (!ditto_state_member(peer->res, peer))
+		ditto_syncer_begin(peer);
+}
+
+static void missing(void *arg, u64 start, u64 size)
+{
+	struct ditto_peer *peer = arg;
+
+	ditto_bits_set(&peer->bits, start, size);
+}
+
+void ditto_session_leave(struct ditto_peer *peer, bool hold)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_stream_out out;
+
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	if (res->stream.followers[peer->node_id].active) {
+		if (hold)
+			ditto_stream_hold(&res->stream);
+		ditto_stream_drop(&res->stream, peer->node_id, missing, peer, &out);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+}
+
+void ditto_session_lost(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_connection *conn = peer->connection;
+	bool member;
+
+	if (!conn)
+		return;
+	ditto_peer_info(peer, "connection lost: %s", peer->reason);
+	member = res->role == DITTO_ROLE_PRIMARY && ditto_state_member(res, peer);
+	ditto_verify_lost(res, peer->node_id);
+	ditto_connection_close(conn);
+	ditto_syncer_end(peer, conn);
+	ditto_applier_lost(&res->applier, conn);
+	ditto_verify_forget(&res->applier, conn);
+	spin_lock_irq(&res->stream_lock);
+	peer->connection = NULL;
+	peer->state_valid = false;
+	spin_unlock_irq(&res->stream_lock);
+	ditto_session_leave(peer, member);
+	if (READ_ONCE(res->applier.upstream) == NULL)
+		ditto_reader_fail(res);
+	peer->events = 0;
+	peer->sync.joining = false;
+	ditto_state_connection(peer, test_bit(DITTO_CONN_FINAL, &conn->flags) ?
+			       DITTO_CONNECTION_STANDALONE : DITTO_CONNECTION_CONNECTING);
+	ditto_connection_put(conn);
+	if (member)
+		ditto_roster_without(peer);
+}

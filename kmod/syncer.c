@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "syncer.h"
+
+#include <linux/math64.h>
+#include <linux/mempool.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+
+#include "connection.h"
+#include "disk.h"
+#include "local_read.h"
+#include "payload.h"
+#include "peer.h"
+#include "request.h"
+#include "resource.h"
+
+#define POOL_EXTENTS	64
+
+/**
+ * struct ditto_extent_io - an extent, its data, and where it goes
+ * @extent: in the peer's plan, until it is durable there or given up
+ * @read: the local read; its reader is in the stream's ranges as long as
+ *	@extent is in the plan: writes that cross it carry a guard
+ * @link: in the connection's extents, when the data is there
+ * @peer: a reference is held
+ * @conn: a reference is held
+ * @ref: one for the plan, one for reading and sending
+ */
+struct ditto_extent_io {
+	struct ditto_extent extent;
+	struct ditto_local_read read;
+	struct list_head link;
+	struct ditto_peer *peer;
+	struct ditto_connection *conn;
+	refcount_t ref;
+};
+
+static struct kmem_cache *extent_cache;
+static mempool_t extent_pool;
+static struct workqueue_struct *syncer_wq;
+
+static void extent_put(struct ditto_extent_io *io)
+{
+	struct ditto_connection *conn = io->conn;
+
+	if (!refcount_dec_and_test(&io->ref))
+		return;
+	if (io->read.bio)
+		ditto_payload_free(io->read.bio);
+	mempool_free(io, &extent_pool);
+	ditto_connection_put(conn);
+}
+
+struct bio *ditto_syncer_data(struct ditto_extent_io *io)
+{
+	return io->read.bio;
+}
+
+void ditto_syncer_sent(struct ditto_extent_io *io)
+{
+	struct ditto_peer *peer = io->peer;
+
+	ditto_payload_free(io->read.bio);
+	io->read.bio = NULL;
+	/* The extent keeps the connection, that the peer, and that the resource. */
+	if (atomic_dec_and_test(&peer->sync.reads))
+		wake_up_all(&peer->res->idle_wait);
+	extent_put(io);
+}
+
+/* Any context: the data of an extent has been read. */
+static void extent_read(struct ditto_local_read *read)
+{
+	struct ditto_extent_io *io = container_of(read, struct ditto_extent_io, read);
+	struct ditto_connection *conn = io->conn;
+	unsigned long flags;
+	bool closed;
+
+	spin_lock_irqsave(&conn->queue_lock, flags);
+	closed = test_bit(DITTO_CONN_NO_EXTENTS, &conn->flags);
+	if (!closed)
+		list_add_tail(&io->link, &conn->extents);
+	spin_unlock_irqrestore(&conn->queue_lock, flags);
+	if (closed)
+		ditto_syncer_sent(io);
+	else
+		ditto_connection_kick(conn);
+}
+
+/* Take the next extent from the plan. Return: false when there is none now. */
+static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_extent_io *io = mempool_alloc(&extent_pool, GFP_NOIO);
+	bool taken, ready = false;
+
+	memset(io, 0, sizeof(*io));
+	refcount_set(&io->ref, 2);
+	spin_lock_irq(&res->stream_lock);
+	taken = peer->sync.running && !READ_ONCE(res->resync_paused) &&
+		peer->sync.plan.inflight < DITTO_SYNCER_WINDOW &&
+		ditto_resync_next(&peer->sync.plan, &io->extent, res->stream.position);
+	spin_unlock_irq(&res->stream_lock);
+	if (!taken) {
+		mempool_free(io, &extent_pool);
+		return false;
+	}
+	atomic_inc(&peer->sync.reads);
+	io->peer = peer;
+	io->conn = ditto_connection_get(conn);
+	ditto_local_read_init(&io->read, res->disk->backing.bdev, io->extent.start,
+			      io->extent.size, true, extent_read);
+	spin_lock_irq(&res->stream_lock);
+	if (peer->sync.running) {
+		ready = ditto_stream_read_begin(&res->stream, &io->read.reader);
+	} else {
+		/* It ended in between, and has let go of the plan's reference. */
+		io->read.status = BLK_STS_AGAIN;
+		ready = false;
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (ready)
+		ditto_local_read_submit(&io->read.reader);
+	else if (io->read.status)
+		extent_read(&io->read);
+	return true;
+}
+
+static void syncer_work(struct work_struct *work)
+{
+	struct ditto_peer *peer = container_of(work, struct ditto_peer, sync.work);
+	struct ditto_resource *res = peer->res;
+	struct ditto_connection *conn;
+
+	spin_lock_irq(&res->stream_lock);
+	conn = peer->connection;
+	if (conn)
+		ditto_connection_get(conn);
+	spin_unlock_irq(&res->stream_lock);
+	if (!conn)
+		return;
+	while (!test_bit(DITTO_CONN_FAILED, &conn->flags) && extent_take(peer, conn))
+		cond_resched();
+	ditto_connection_put(conn);
+}
+
+void ditto_syncer_kick(struct ditto_peer *peer)
+{
+	queue_work(syncer_wq, &peer->sync.work);
+}
+
+static struct ditto_extent_io *next_read(struct ditto_connection *conn)
+{
+	struct ditto_extent_io *io;
+
+	spin_lock_irq(&conn->queue_lock);
+	io = list_first_entry_or_null(&conn->extents, struct ditto_extent_io, link);
+	if (io)
+		list_del(&io->link);
+	spin_unlock_irq(&conn->queue_lock);
+	return io;
+}
+
+struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
+					  struct ditto_wire_header *header)
+{
+	struct ditto_resource *res = conn->res;
+	struct ditto_peer *peer = conn->peer;
+	struct ditto_extent_io *io;
+	u64 start, size;
+	bool alive;
+
+	for (;;) {
+		if (list_empty_careful(&conn->extents))
+			return NULL;
+		io = next_read(conn);
+		if (!io)
+			return NULL;
+		spin_lock_irq(&res->stream_lock);
+		alive = peer->sync.running && !io->read.status;
+		if (alive) {
+			ditto_resync_send(&peer->sync.plan, &io->extent);
+			header->position = io->extent.read_at;
+			header->epoch = io->extent.number;
+			header->overlap = ditto_resync_floor(&peer->sync.plan,
+							     res->stream.position);
+			if (list_empty(&peer->sync.plan.reading) &&
+			    !ditto_bits_run(&peer->bits, peer->sync.plan.cursor,
+					    DITTO_SYNCER_EXTENT, &start, &size))
+				header->flags = DITTO_WIREF_SYNC_END;
+			peer->sync.sent += io->extent.size;
+		}
+		spin_unlock_irq(&res->stream_lock);
+		if (alive)
+			break;
+		if (io->read.status && io->read.status != BLK_STS_AGAIN)
+			ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+		ditto_syncer_sent(io);
+	}
+	header->offset = io->extent.start;
+	header->size = io->extent.size;
+	header->type = ditto_payload_zero(io->read.bio) ? DITTO_WIRE_EXTENT_ZERO :
+		       DITTO_WIRE_EXTENT;
+	return io;
+}
+
+/* Extents that have left the plan; the readers have left the stream. */
+static void put_released(struct list_head *released)
+{
+	struct ditto_extent *e, *next;
+
+	list_for_each_entry_safe(e, next, released, link) {
+		struct ditto_extent_io *io = container_of(e, struct ditto_extent_io, extent);
+
+		/* Nobody will find it ready any more. */
+		if (io->read.reader.blocked)
+			ditto_syncer_sent(io);
+		extent_put(io);
+	}
+}
+
+/* Under stream_lock. */
+static void end_reads(struct ditto_resource *res, struct list_head *released)
+{
+	struct ditto_extent *e;
+
+	list_for_each_entry(e, released, link) {
+		struct ditto_extent_io *io = container_of(e, struct ditto_extent_io, extent);
+
+		if (io->read.reader.range.kind)
+			ditto_stream_read_end(&res->stream, &io->read.reader);
+	}
+}
+
+int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_extent *e;
+	LIST_HEAD(released);
+	bool finished = false;
+	int err = 0;
+
+	spin_lock_irq(&res->stream_lock);
+	if (peer->sync.running) {
+		err = ditto_resync_acked(&peer->sync.plan, written, durable, &released);
+		list_for_each_entry(e, &released, link)
+			peer->sync.done += e->size;
+		end_reads(res, &released);
+		finished = ditto_resync_finished(&peer->sync.plan);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	put_released(&released);
+	if (finished)
+		ditto_peer_event(peer, DITTO_PEER_RESYNCED);
+	else if (!err && READ_ONCE(peer->sync.running))
+		ditto_syncer_kick(peer);
+	return err;
+}
+
+u64 ditto_syncer_rate(struct ditto_peer *peer)
+{
+	struct ditto_peer_sync *sync = &peer->sync;
+	unsigned long passed = jiffies - sync->rate_at;
+
+	lockdep_assert_held(&peer->res->stream_lock);
+	if (passed >= HZ) {
+		sync->rate = div64_u64((sync->done - sync->rate_done) * HZ, passed);
+		sync->rate_done = sync->done;
+		sync->rate_at = jiffies;
+	}
+	return sync->rate;
+}
+
+void ditto_syncer_begin(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	bool finished;
+
+	spin_lock_irq(&res->stream_lock);
+	ditto_resync_init(&peer->sync.plan, &peer->bits, DITTO_SYNCER_EXTENT);
+	peer->sync.done = 0;
+	peer->sync.rate = 0;
+	peer->sync.rate_done = 0;
+	peer->sync.rate_at = jiffies;
+	peer->sync.running = true;
+	finished = ditto_resync_finished(&peer->sync.plan);
+	spin_unlock_irq(&res->stream_lock);
+	if (finished)
+		ditto_peer_event(peer, DITTO_PEER_RESYNCED);
+	else
+		ditto_syncer_kick(peer);
+}
+
+void ditto_syncer_end(struct ditto_peer *peer, struct ditto_connection *conn)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_extent_io *io;
+	LIST_HEAD(released);
+
+	spin_lock_irq(&res->stream_lock);
+	if (peer->sync.running) {
+		peer->sync.running = false;
+		ditto_resync_clear(&peer->sync.plan, &released);
+		end_reads(res, &released);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	put_released(&released);
+	cancel_work_sync(&peer->sync.work);
+	if (!conn)
+		return;
+	spin_lock_irq(&conn->queue_lock);
+	set_bit(DITTO_CONN_NO_EXTENTS, &conn->flags);
+	spin_unlock_irq(&conn->queue_lock);
+	while ((io = next_read(conn)))
+		ditto_syncer_sent(io);
+}
+
+bool ditto_syncer_idle(struct ditto_peer *peer)
+{
+	return !atomic_read(&peer->sync.reads);
+}
+
+void ditto_syncer_setup(struct ditto_peer *peer)
+{
+	INIT_WORK(&peer->sync.work, syncer_work);
+	INIT_LIST_HEAD(&peer->sync.plan.reading);
+	INIT_LIST_HEAD(&peer->sync.plan.sent);
+}
+
+int ditto_syncer_init(void)
+{
+	int err;
+
+	extent_cache = KMEM_CACHE(ditto_extent_io, 0);
+	if (!extent_cache)
+		return -ENOMEM;
+	err = mempool_init_slab_pool(&extent_pool, POOL_EXTENTS, extent_cache);
+	if (err)
+		goto no_pool;
+	syncer_wq = alloc_workqueue("ditto_syncer", WQ_MEM_RECLAIM, 0);
+	if (syncer_wq)
+		return 0;
+	err = -ENOMEM;
+	mempool_exit(&extent_pool);
+no_pool:
+	kmem_cache_destroy(extent_cache);
+	return err;
+}
+
+void ditto_syncer_exit(void)
+{
+	destroy_workqueue(syncer_wq);
+	mempool_exit(&extent_pool);
+	kmem_cache_destroy(extent_cache);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The source's side of a resync: reads what the plan says, hands it to the
+ * bulk lane, and clears the bits that the target's word proves.
+ */
+#ifndef DITTO_SYNCER_H
+#define DITTO_SYNCER_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct bio;
+struct ditto_connection;
+struct ditto_extent_io;
+struct ditto_peer;
+struct ditto_wire_header;
+
+/* Bytes on their way to one target. */
+#define DITTO_SYNCER_WINDOW	(8u << 20)
+/* Bytes of the largest extent. */
+#define DITTO_SYNCER_EXTENT	(512u << 10)
+
+void ditto_syncer_setup(struct ditto_peer *peer);
+
+/* The target has recorded Inconsistent; under conf. */
+void ditto_syncer_begin(struct ditto_peer *peer);
+
+/* Stop. @conn: its connection, which is closed, or NULL where it goes on and
+ * nothing is on its way. Extents being read come back by themselves. Under conf. */
+void ditto_syncer_end(struct ditto_peer *peer, struct ditto_connection *conn);
+
+/* No extent is being read or sent any more. */
+bool ditto_syncer_idle(struct ditto_peer *peer);
+
+/* There may be something to do; any context. */
+void ditto_syncer_kick(struct ditto_peer *peer);
+
+/* For the bulk lane: the next extent and its header, or NULL. */
+struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
+					  struct ditto_wire_header *header);
+struct bio *ditto_syncer_data(struct ditto_extent_io *io);
+/* It has been sent, or never will be. */
+void ditto_syncer_sent(struct ditto_extent_io *io);
+
+/* The target acknowledges. Return: 0, -EPROTO. */
+int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable);
+
+/* Bytes a second, lately; under stream_lock. */
+u64 ditto_syncer_rate(struct ditto_peer *peer);
+
+int ditto_syncer_init(void);
+void ditto_syncer_exit(void);
+
+#endif /* DITTO_SYNCER_H */

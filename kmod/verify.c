@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "verify.h"
+
+#include <linux/bio.h>
+#include <linux/crc32c.h>
+#include <linux/slab.h>
+
+#include "applier.h"
+#include "compat.h"
+#include "connection.h"
+#include "device.h"
+#include "disk.h"
+#include "local_read.h"
+#include "log.h"
+#include "payload.h"
+#include "peer.h"
+#include "resource.h"
+
+#define EXTENT		DITTO_WIRE_MAX_VERIFY
+#define BLOCKS		(EXTENT / DITTO_WIRE_VERIFY_BLOCK)
+#define WINDOW		4u
+#define TRIES		5u
+/* Questions of one peer that may wait here; it has WINDOW under way. */
+#define ASKS		(4 * WINDOW)
+
+/**
+ * struct ditto_verify_item - an extent under comparison
+ * @link: in items
+ * @read_link: in read, or in the list of what is to be ended
+ * @read: of the local disk
+ * @res: whose
+ * @number: of the question
+ * @start: bytes
+ * @size: bytes
+ * @waiting: a bit for each node id that has not answered
+ * @spoiled: an answer differed while a write crossed
+ * @tries: so far
+ * @sums: of the local blocks
+ */
+struct ditto_verify_item {
+	struct list_head link;
+	struct list_head read_link;
+	struct ditto_local_read read;
+	struct ditto_resource *res;
+	u64 number;
+	u64 start;
+	u32 size;
+	u32 waiting;
+	bool spoiled;
+	u32 tries;
+	u32 sums[BLOCKS];
+};
+
+/* A question of the Primary, on the Secondary. */
+struct ditto_verify_ask {
+	struct list_head link;
+	struct ditto_connection *conn;
+	struct work_struct work;
+	struct bio *bio;
+	u64 number;
+	u64 position;
+	u64 offset;
+	u32 size;
+};
+
+static struct workqueue_struct *verify_wq;
+
+static u32 block_sum(const struct bio *bio, u32 block, u32 bytes)
+{
+	const struct bio_vec *bv = &bio->bi_io_vec[block];
+
+	/* Payload pages are of one block each. */
+	return ~crc32c(~0u, page_address(bv->bv_page), min(bytes, bv->bv_len));
+}
+
+static u32 blocks_of(u32 size)
+{
+	return DIV_ROUND_UP(size, DITTO_WIRE_VERIFY_BLOCK);
+}
+
+static void item_read(struct ditto_local_read *read)
+{
+	struct ditto_verify_item *item = container_of(read, struct ditto_verify_item, read);
+	struct ditto_resource *res = item->res;
+	unsigned long flags;
+
+	spin_lock_irqsave(&res->stream_lock, flags);
+	list_add_tail(&item->read_link, &res->verify.read);
+	spin_unlock_irqrestore(&res->stream_lock, flags);
+	queue_work(verify_wq, &res->verify.work);
+}
+
+static void item_start(struct ditto_verify_item *item)
+{
+	struct ditto_resource *res = item->res;
+	bool ready;
+
+	item->tries++;
+	item->spoiled = false;
+	ditto_local_read_init(&item->read, res->disk->backing.bdev, item->start, item->size, false,
+			      item_read);
+	spin_lock_irq(&res->stream_lock);
+	item->number = ++res->verify.number;
+	ready = ditto_stream_read_begin(&res->stream, &item->read.reader);
+	spin_unlock_irq(&res->stream_lock);
+	if (ready)
+		ditto_local_read_submit(&item->read.reader);
+}
+
+/* A new extent; false where there is none, or enough are under way. */
+static bool item_next(struct ditto_resource *res)
+{
+	struct ditto_verify *v = &res->verify;
+	u64 bytes = res->device->bytes;
+	struct ditto_verify_item *item;
+
+	item = kzalloc(sizeof(*item), GFP_NOIO | __GFP_NOFAIL);
+	item->res = res;
+	spin_lock_irq(&res->stream_lock);
+	if (!v->running || v->cursor >= bytes || v->inflight >= WINDOW) {
+		spin_unlock_irq(&res->stream_lock);
+		kfree(item);
+		return false;
+	}
+	item->start = v->cursor;
+	item->size = min_t(u64, EXTENT, bytes - v->cursor);
+	v->cursor += item->size;
+	v->inflight++;
+	list_add_tail(&item->link, &v->items);
+	spin_unlock_irq(&res->stream_lock);
+	item_start(item);
+	return true;
+}
+
+/* All have answered: try again, or let it go. */
+static void item_end(struct ditto_verify_item *item)
+{
+	struct ditto_resource *res = item->res;
+	bool again = item->spoiled && item->tries < TRIES && res->verify.running;
+	u32 i;
+
+	if (item->read.bio)
+		ditto_payload_free(item->read.bio);
+	item->read.bio = NULL;
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_read_end(&res->stream, &item->read.reader);
+	if (!again) {
+		for (i = 0; item->spoiled && i < DITTO_MAX_NODES; i++)
+			if (res->verify.peers & BIT(i) && res->peers[i])
+				res->peers[i]->verify_skipped += item->size;
+		list_del(&item->link);
+		res->verify.inflight--;
+		res->verify.done += item->size;
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (again) {
+		item_start(item);
+		return;
+	}
+	kfree(item);
+	queue_work(verify_wq, &res->verify.work);
+}
+
+static void item_ask(struct ditto_verify_item *item)
+{
+	struct ditto_resource *res = item->res;
+	struct ditto_connection *conns[DITTO_MAX_NODES] = {};
+	struct ditto_wire_header header = {
+		.type = DITTO_WIRE_VERIFY_ASK,
+		.position = item->read.reader.position,
+		.epoch = item->number,
+		.offset = item->start,
+		.size = item->size,
+	};
+	u32 i;
+
+	for (i = 0; i < blocks_of(item->size); i++)
+		item->sums[i] = block_sum(item->read.bio, i, item->size -
+					  i * DITTO_WIRE_VERIFY_BLOCK);
+	spin_lock_irq(&res->stream_lock);
+	item->waiting = 0;
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		if (!(res->verify.peers & BIT(i)) || !res->peers[i] || !res->peers[i]->connection)
+			continue;
+		conns[i] = ditto_connection_get(res->peers[i]->connection);
+		item->waiting |= BIT(i);
+	}
+	/* One for ourselves: answers may come while others are being asked. */
+	item->waiting |= BIT(res->node_id);
+	spin_unlock_irq(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		if (!conns[i])
+			continue;
+		ditto_connection_send(conns[i], DITTO_LANE_BULK, &header, NULL, 0);
+		ditto_connection_put(conns[i]);
+	}
+}
+
+/* Nobody is waited for after @node any more: is the item at its end? */
+static bool item_answered(struct ditto_verify_item *item, u32 node)
+{
+	u32 before = item->waiting;
+
+	lockdep_assert_held(&item->res->stream_lock);
+	item->waiting &= ~BIT(node);
+	return before && !item->waiting;
+}
+
+static void item_asked(struct ditto_verify_item *item)
+{
+	struct ditto_resource *res = item->res;
+	bool end;
+
+	if (item->read.status) {
+		item->spoiled = true;
+		item->tries = TRIES;
+		item_end(item);
+		return;
+	}
+	item_ask(item);
+	spin_lock_irq(&res->stream_lock);
+	end = item_answered(item, res->node_id);
+	spin_unlock_irq(&res->stream_lock);
+	if (end)
+		item_end(item);
+}
+
+static void verify_work(struct work_struct *work)
+{
+	struct ditto_verify *v = container_of(work, struct ditto_verify, work);
+	struct ditto_resource *res = container_of(v, struct ditto_resource, verify);
+	struct ditto_verify_item *item, *next;
+	bool ended;
+	LIST_HEAD(read);
+
+	spin_lock_irq(&res->stream_lock);
+	list_splice_init(&v->read, &read);
+	spin_unlock_irq(&res->stream_lock);
+	list_for_each_entry_safe(item, next, &read, read_link)
+		item_asked(item);
+	while (item_next(res))
+		cond_resched();
+	spin_lock_irq(&res->stream_lock);
+	ended = v->running && !v->inflight;
+	if (ended)
+		v->running = false;
+	spin_unlock_irq(&res->stream_lock);
+	if (ended)
+		ditto_resource_event(res, DITTO_RES_VERIFY_DONE);
+}
+
+/* Under stream_lock: [@start, @start + @size) differs at @peer. */
+static void mark(struct ditto_peer *peer, u64 start, u64 size)
+{
+	u32 n = peer->verify_ranges_count;
+
+	peer->verify_errors += size;
+	ditto_bits_set(&peer->bits, start, size);
+	if (n && peer->verify_ranges[n - 1].start + peer->verify_ranges[n - 1].size == start) {
+		peer->verify_ranges[n - 1].size += size;
+	} else if (n < DITTO_VERIFY_RANGES) {
+		peer->verify_ranges[n].start = start;
+		peer->verify_ranges[n].size = size;
+		peer->verify_ranges_count++;
+	}
+}
+
+/* Under stream_lock. */
+static void compare(struct ditto_verify_item *item, struct ditto_peer *peer, const u8 *sums)
+{
+	u32 i, count = blocks_of(item->size);
+
+	for (i = 0; i < count; i++) {
+		u32 bytes = min_t(u32, item->size - i * DITTO_WIRE_VERIFY_BLOCK,
+				  DITTO_WIRE_VERIFY_BLOCK);
+
+		if (item->sums[i] == get_unaligned_le32(sums + 4 * i))
+			continue;
+		if (item->read.reader.crossed) {
+			item->spoiled = true;
+			return;
+		}
+		mark(peer, item->start + i * DITTO_WIRE_VERIFY_BLOCK, bytes);
+	}
+}
+
+int ditto_verify_sums(struct ditto_connection *conn, const struct ditto_wire_header *header,
+		      const u8 *payload)
+{
+	struct ditto_resource *res = conn->res;
+	u32 node = conn->peer->node_id;
+	struct ditto_verify_item *item;
+	int err = -EPROTO;
+	bool end = false;
+
+	spin_lock_irq(&res->stream_lock);
+	list_for_each_entry(item, &res->verify.items, link) {
+		if (item->number != header->epoch || !(item->waiting & BIT(node)))
+			continue;
+		if (header->length != blocks_of(item->size) * 4)
+			break;
+		compare(item, conn->peer, payload);
+		end = item_answered(item, node);
+		err = 0;
+		break;
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (end)
+		item_end(item);
+	return err;
+}
+
+void ditto_verify_lost(struct ditto_resource *res, u32 node)
+{
+	struct ditto_verify_item *item, *next;
+	LIST_HEAD(ended);
+
+	spin_lock_irq(&res->stream_lock);
+	res->verify.peers &= ~BIT(node);
+	if (!res->verify.peers)
+		res->verify.cursor = U64_MAX;
+	list_for_each_entry(item, &res->verify.items, link) {
+		if (item->waiting & BIT(node) && item_answered(item, node))
+			list_add_tail(&item->read_link, &ended);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	list_for_each_entry_safe(item, next, &ended, read_link)
+		item_end(item);
+}
+
+int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	struct ditto_verify *v = &res->verify;
+	u32 peers = 0;
+	u32 i;
+
+	if (res->role != DITTO_ROLE_PRIMARY)
+		return ditto_refuse(extack, -EROFS, "verify runs on the Primary; this node is not");
+	if (v->running)
+		return ditto_refuse(extack, -EBUSY, "a verify is already running");
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && res->peers[i]->replication == DITTO_REPLICATION_ESTABLISHED)
+			peers |= BIT(i);
+	if (!peers)
+		return ditto_refuse(extack, -ENOTCONN, "no peer is connected and in sync");
+	spin_lock_irq(&res->stream_lock);
+	v->peers = peers;
+	v->cursor = 0;
+	v->done = 0;
+	v->running = true;
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		if (!(peers & BIT(i)))
+			continue;
+		res->peers[i]->verify_errors = 0;
+		res->peers[i]->verify_skipped = 0;
+		res->peers[i]->verify_ranges_count = 0;
+	}
+	spin_unlock_irq(&res->stream_lock);
+	queue_work(verify_wq, &v->work);
+	return 0;
+}
+
+void ditto_verify_stop(struct ditto_resource *res)
+{
+	spin_lock_irq(&res->stream_lock);
+	res->verify.cursor = U64_MAX;
+	spin_unlock_irq(&res->stream_lock);
+	queue_work(verify_wq, &res->verify.work);
+}
+
+static void ask_free(struct ditto_verify_ask *ask)
+{
+	if (ask->bio)
+		ditto_payload_free(ask->bio);
+	ditto_connection_put(ask->conn);
+	kfree(ask);
+}
+
+/* The disk has been read for it. */
+static void ask_done(struct ditto_verify_ask *ask)
+{
+	struct ditto_applier *app = &ask->conn->res->applier;
+
+	ask_free(ask);
+	atomic_dec(&app->answers);
+}
+
+static void answer_work(struct work_struct *work)
+{
+	struct ditto_verify_ask *ask = container_of(work, struct ditto_verify_ask, work);
+	struct ditto_wire_header header = {
+		.type = DITTO_WIRE_VERIFY_SUMS,
+		.epoch = ask->number,
+		.offset = ask->offset,
+		.size = ask->size,
+	};
+	u32 i, count = blocks_of(ask->size);
+	__le32 *sums;
+
+	if (ask->bio->bi_status) {
+		ditto_resource_event(ask->conn->res, DITTO_RES_DISK_FAILED);
+		ask_done(ask);
+		return;
+	}
+	sums = kmalloc_array(count, sizeof(*sums), GFP_NOIO | __GFP_NOFAIL);
+	for (i = 0; i < count; i++)
+		sums[i] = cpu_to_le32(block_sum(ask->bio, i, ask->size -
+						i * DITTO_WIRE_VERIFY_BLOCK));
+	ditto_connection_send(ask->conn, DITTO_LANE_CONTROL, &header, sums, count * sizeof(*sums));
+	kfree(sums);
+	ask_done(ask);
+}
+
+static void answer_end_io(struct bio *bio)
+{
+	struct ditto_verify_ask *ask = bio->bi_private;
+
+	queue_work(verify_wq, &ask->work);
+}
+
+int ditto_verify_ask(struct ditto_connection *conn, const struct ditto_wire_header *header)
+{
+	struct ditto_applier *app = &conn->res->applier;
+	struct ditto_verify_ask *ask, *other;
+	u32 count = 0;
+
+	ask = kzalloc(sizeof(*ask), GFP_NOIO | __GFP_NOFAIL);
+	INIT_WORK(&ask->work, answer_work);
+	ask->conn = ditto_connection_get(conn);
+	ask->number = header->epoch;
+	ask->position = header->position;
+	ask->offset = header->offset;
+	ask->size = header->size;
+	spin_lock_irq(&app->lock);
+	list_for_each_entry(other, &app->asks, link)
+		count++;
+	if (app->upstream == conn && count < ASKS)
+		list_add_tail(&ask->link, &app->asks);
+	else
+		count = ASKS;
+	spin_unlock_irq(&app->lock);
+	if (count < ASKS)
+		return 0;
+	ask_free(ask);
+	return -EPROTO;
+}
+
+void ditto_verify_answer(struct ditto_applier *app)
+{
+	struct ditto_verify_ask *ask, *next;
+	LIST_HEAD(due);
+
+	spin_lock_irq(&app->lock);
+	list_for_each_entry_safe(ask, next, &app->asks, link)
+		if (ask->position <= app->core.written)
+			list_move_tail(&ask->link, &due);
+	spin_unlock_irq(&app->lock);
+	list_for_each_entry_safe(ask, next, &due, link) {
+		atomic_inc(&app->answers);
+		ask->bio = ditto_payload_alloc(ask->conn->res->disk->backing.bdev, REQ_OP_READ,
+					       ask->offset, ask->size);
+		ask->bio->bi_end_io = answer_end_io;
+		ask->bio->bi_private = ask;
+		submit_bio_noacct(ask->bio);
+	}
+}
+
+void ditto_verify_forget(struct ditto_applier *app, struct ditto_connection *conn)
+{
+	struct ditto_verify_ask *ask, *next;
+	LIST_HEAD(gone);
+
+	spin_lock_irq(&app->lock);
+	list_for_each_entry_safe(ask, next, &app->asks, link)
+		if (ask->conn == conn)
+			list_move_tail(&ask->link, &gone);
+	spin_unlock_irq(&app->lock);
+	list_for_each_entry_safe(ask, next, &gone, link)
+		ask_free(ask);
+}
+
+void ditto_verify_setup(struct ditto_verify *v)
+{
+	INIT_LIST_HEAD(&v->items);
+	INIT_LIST_HEAD(&v->read);
+	INIT_WORK(&v->work, verify_work);
+}
+
+int ditto_verify_init(void)
+{
+	verify_wq = alloc_workqueue("ditto_verify", WQ_MEM_RECLAIM, 0);
+	return verify_wq ? 0 : -ENOMEM;
+}
+
+void ditto_verify_exit(void)
+{
+	destroy_workqueue(verify_wq);
+}
