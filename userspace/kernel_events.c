@@ -30,13 +30,9 @@ static void take_addresses(struct daemon *daemon, const struct kernel_resource *
 		link = link_find(daemon, resource->name, resource->peers[i].id);
 		if (!link)
 			continue;
-		link->known = own && peer;
-		if (!link->known) {
+		if (!own || !peer)
 			log_change(link->label, "no section for it, or for this node, in the file");
-			continue;
-		}
-		link->own_address = own->address;
-		link->peer_address = peer->address;
+		link_addresses(link, own ? &own->address : NULL, peer ? &peer->address : NULL);
 	}
 }
 
@@ -183,8 +179,11 @@ static void on_event(const struct kernel_event *event, void *data)
 			kernel_events_refresh(daemon);
 			return;
 		}
+		/* A connection that was up was news when it came up: so is its end. */
 		if (event->text[0] && event->old_state == DITTO_CONNECTION_CONNECTED)
 			log_line("%s: %s", link->label, event->text);
+		else if (event->text[0])
+			log_change(link->label, event->text);
 		link_update(link, event->new_state);
 		return;
 	}

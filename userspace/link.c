@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "config_value.h"
 #include "dial.h"
 #include "knock.h"
 #include "link.h"
@@ -128,6 +129,26 @@ static void wanted(struct link *link)
 		schedule(link);
 	else if (link->was_connected && link->known)
 		knock_start(link);
+}
+
+void link_addresses(struct link *link, const struct sockaddr_storage *own,
+		    const struct sockaddr_storage *peer)
+{
+	if (!own || !peer) {
+		link->known = false;
+		return;
+	}
+	if (link->known && address_same(&link->own_address, own) &&
+	    address_same(&link->peer_address, peer))
+		return;
+	link->known = true;
+	link->own_address = *own;
+	link->peer_address = *peer;
+	if (link->connection != DITTO_CONNECTION_CONNECTING)
+		return;
+	quiet(link);
+	link->was_connected = true;
+	wanted(link);
 }
 
 void link_update(struct link *link, uint32_t state)

@@ -61,6 +61,15 @@ struct link *link_new(struct daemon *daemon, const char *resource,
 		      const struct kernel_peer *peer);
 void link_free(struct link *link);
 
+/**
+ * link_addresses() - what the resource's file says
+ * @own: NULL, like @peer, where it says nothing; nothing is dialled then
+ *
+ * When they become known, or others, a connection that is wanted is tried at once.
+ */
+void link_addresses(struct link *link, const struct sockaddr_storage *own,
+		    const struct sockaddr_storage *peer);
+
 /* The kernel says that the connection's state is now @state. */
 void link_update(struct link *link, uint32_t state);
 

@@ -77,8 +77,9 @@ static void write_config(const struct node *node, const char *uuid)
 	fprintf(file,
 		"[resource]\nuuid = %s\npolicy = sync\nsecurity = none\n"
 		"[node alpha]\nid = 0\naddress = 127.0.0.1:%d\ndisk = /dev/a\n"
-		"[node beta]\nid = 1\naddress = 127.0.0.2:%d\ndisk = /dev/b\n",
-		uuid, port, port);
+		"[node beta]\nid = 1\naddress = 127.0.0.2:%d\ndisk = /dev/b\n"
+		"[node gamma]\nid = 2\naddress = 127.0.0.3:%d\ndisk = /dev/c\n",
+		uuid, port, port, port);
 	fclose(file);
 }
 
@@ -328,6 +329,18 @@ static void test_wrong_uuid(void)
 		close_lanes(&ra);
 		close_lanes(&rb);
 	}
+	node_stop(a);
+	a->kernel->resource.peers[0].connection = DITTO_CONNECTION_CONNECTING;
+	fake_kernel_connection(b->kernel, DITTO_CONNECTION_CONNECTING);
+	write_config(a, OTHER_UUID);
+	node_start(a);
+	ok(!fake_kernel_report(a->kernel, &ra, NOTHING_MS), "nor is one whose own file has another");
+	write_config(a, UUID);
+	kill(a->pid, SIGHUP);
+	if (ok(pair(a, b, &ra, &rb, 1000), "until SIGHUP, and then at once")) {
+		close_lanes(&ra);
+		close_lanes(&rb);
+	}
 	node_free(a);
 	node_free(b);
 }
@@ -394,15 +407,20 @@ static struct preamble request(uint8_t lane, uint64_t cookie)
 	return preamble;
 }
 
-static int say(const struct preamble *preamble)
+static int say_from(const char *host, const struct preamble *preamble)
 {
 	uint8_t bytes[PREAMBLE_SIZE];
-	int fd = call("127.0.0.1");
+	int fd = call(host);
 
 	preamble_encode(preamble, bytes);
 	if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
 		perror("write");
 	return fd;
+}
+
+static int say(const struct preamble *preamble)
+{
+	return say_from("127.0.0.1", preamble);
 }
 
 /* The status of the answer, or -1 where there is none. Closes. */
@@ -438,6 +456,9 @@ static void refused_preambles(void)
 	p = request(0, 7);
 	p.security = 1;
 	ok(answer(say(&p)) == PREAMBLE_WRONG_SECURITY, "another security is refused by name");
+	p = request(0, 7);
+	ok(answer(say_from("127.0.0.3", &p)) == PREAMBLE_WRONG_NODE,
+	   "a peer that gives itself out for another is refused");
 	p = request(PREAMBLE_KNOCK, 7);
 	ok(answer(say(&p)) == PREAMBLE_WRONG_NODE, "a knock from the node that dials is refused");
 	p = request(0, 0);
@@ -458,7 +479,7 @@ static void refused_garbage(void)
 
 	memset(bytes, 'x', sizeof(bytes));
 	fd = call("127.0.0.1");
-	ok(write(fd, bytes, sizeof(bytes)) == sizeof(bytes) && closed(fd, SOON_MS),
+	ok(write(fd, bytes, sizeof(bytes)) == sizeof(bytes) && closed(fd, LANE_TIMEOUT_MS / 2),
 	   "garbage is not answered");
 	close(fd);
 	for (size_t at = 0; at < PREAMBLE_SIZE; at++) {
@@ -469,8 +490,8 @@ static void refused_garbage(void)
 		close(fd);
 	}
 	ok(all, "a flipped bit anywhere in a preamble is found");
-	fd = call("127.0.0.3");
-	ok(closed(fd, SOON_MS), "an address that is no peer's is not even read");
+	fd = call("127.0.0.4");
+	ok(closed(fd, LANE_TIMEOUT_MS / 2), "an address that is no peer's is not even read");
 	close(fd);
 }
 
@@ -552,7 +573,11 @@ static void whole_dial(struct node *b)
 static void test_acceptor(void)
 {
 	struct node *b = node_new("beta", 1, DITTO_CONNECTION_CONNECTING);
+	struct kernel_peer *gamma = &b->kernel->resource.peers[1];
 
+	gamma->id = 2;
+	copy_string(gamma->name, "gamma", sizeof(gamma->name));
+	b->kernel->resource.n_peers = 2;
 	node_start(b);
 	refused_preambles();
 	refused_garbage();
@@ -562,6 +587,149 @@ static void test_acceptor(void)
 	whole_dial(b);
 	ok(!node_stop(b), "the daemon survived all that, and leaked nothing");
 	node_free(b);
+}
+
+/* The test in beta's place: accepts alpha's lanes, in their order. */
+static bool accept_lanes(int listener, int fds[KERNEL_LANES],
+			 struct preamble preambles[KERNEL_LANES])
+{
+	struct pollfd pollfd = { .fd = listener, .events = POLLIN };
+	uint8_t bytes[PREAMBLE_SIZE];
+	unsigned int seen = 0;
+	struct preamble p;
+	int fd;
+
+	while (seen != 7) {
+		if (poll(&pollfd, 1, 2 * SOON_MS) != 1)
+			return false;
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (read_some(fd, bytes, sizeof(bytes), SOON_MS) != sizeof(bytes) ||
+		    preamble_decode(bytes, &p) || p.lane >= KERNEL_LANES || seen & 1 << p.lane) {
+			close(fd);
+			return false;
+		}
+		seen |= 1 << p.lane;
+		fds[p.lane] = fd;
+		preambles[p.lane] = p;
+	}
+	return true;
+}
+
+static void reply(int fd, const struct preamble *asked, uint64_t cookie, uint8_t status)
+{
+	struct preamble p = *asked;
+	uint8_t bytes[PREAMBLE_SIZE];
+
+	p.from = asked->to;
+	p.to = asked->from;
+	p.cookie = cookie;
+	p.status = status;
+	preamble_encode(&p, bytes);
+	if (write(fd, bytes, sizeof(bytes)) != sizeof(bytes))
+		perror("reply");
+}
+
+static bool all_closed(int fds[KERNEL_LANES])
+{
+	bool all = true;
+
+	for (int i = 0; i < KERNEL_LANES; i++) {
+		all &= closed(fds[i], SOON_MS);
+		close(fds[i]);
+	}
+	return all;
+}
+
+static int listen_as_beta(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int yes = 1;
+
+	inet_pton(AF_INET, "127.0.0.2", &to.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || listen(fd, 16) < 0) {
+		perror("listen");
+		exit(99);
+	}
+	return fd;
+}
+
+/* Answers that must not end in a hand-over. */
+static void bad_answers(struct node *a, int listener)
+{
+	struct preamble p[KERNEL_LANES];
+	struct fake_report report;
+	int fds[KERNEL_LANES];
+
+	if (!ok(accept_lanes(listener, fds, p), "the dialler sends a preamble on three lanes"))
+		return;
+	ok(p[0].cookie && p[0].cookie == p[1].cookie && p[1].cookie == p[2].cookie &&
+	   p[0].from == 0 && p[0].to == 1 && p[0].status == PREAMBLE_REQUEST &&
+	   p[0].version == PREAMBLE_VERSION, "with one cookie");
+	for (int i = 0; i < KERNEL_LANES; i++)
+		reply(fds[i], &p[i], p[i].cookie + (i == 2), PREAMBLE_OK);
+	ok(all_closed(fds), "an answer with another cookie ends the attempt");
+
+	accept_lanes(listener, fds, p);
+	for (int i = 0; i < KERNEL_LANES; i++)
+		reply(fds[i], &p[0], p[0].cookie, PREAMBLE_OK);
+	ok(all_closed(fds), "so do answers for another lane");
+
+	accept_lanes(listener, fds, p);
+	for (int i = 0; i < KERNEL_LANES; i++)
+		reply(fds[i], &p[i], p[i].cookie, i ? PREAMBLE_OK : PREAMBLE_NOT_WANTED);
+	ok(all_closed(fds), "so does one refusal");
+
+	accept_lanes(listener, fds, p);
+	if (write(fds[0], UUID UUID, PREAMBLE_SIZE) != PREAMBLE_SIZE)
+		perror("write");
+	ok(all_closed(fds), "so does garbage");
+
+	accept_lanes(listener, fds, p);
+	reply(fds[0], &p[0], p[0].cookie, PREAMBLE_OK);
+	reply(fds[1], &p[1], p[1].cookie, PREAMBLE_OK);
+	ok(all_closed(fds), "and two answers of three, after the time-out");
+	ok(!fake_kernel_report(a->kernel, &report, 0), "nothing of that was handed over");
+}
+
+static void test_dialler(void)
+{
+	struct node *a = node_new("alpha", 0, DITTO_CONNECTION_CONNECTING);
+	int listener = listen_as_beta();
+	struct preamble p[KERNEL_LANES], answered;
+	uint8_t bytes[PREAMBLE_SIZE + 1];
+	struct fake_report report;
+	int fds[KERNEL_LANES];
+	bool reaches = true;
+
+	node_start(a);
+	bad_answers(a, listener);
+	accept_lanes(listener, fds, p);
+	/* In two pieces, the second with the first byte of the kernel's. */
+	for (int i = 0; i < KERNEL_LANES; i++) {
+		answered = p[i];
+		answered.from = 1;
+		answered.to = 0;
+		answered.status = PREAMBLE_OK;
+		preamble_encode(&answered, bytes);
+		bytes[PREAMBLE_SIZE] = 'k';
+		reaches &= write(fds[i], bytes, 10) == 10;
+		pause_ms(20);
+		reaches &= write(fds[i], bytes + 10, sizeof(bytes) - 10) == sizeof(bytes) - 10;
+	}
+	if (ok(fake_kernel_report(a->kernel, &report, SOON_MS), "good answers are handed over")) {
+		for (int i = 0; i < KERNEL_LANES; i++)
+			reaches &= read_some(report.fds[i], bytes, 1, SOON_MS) == 1 &&
+				   bytes[0] == 'k' && lane_greets(fds[i], 0, i);
+		ok(reaches, "with the byte that came along with the answer");
+		close_lanes(&report);
+	}
+	for (int i = 0; i < KERNEL_LANES; i++)
+		close(fds[i]);
+	close(listener);
+	ok(!node_stop(a), "the daemon survived all that, and leaked nothing");
+	node_free(a);
 }
 
 int main(void)
@@ -581,6 +749,7 @@ int main(void)
 	test_wrong_uuid();
 	test_lanes_refused();
 	test_acceptor();
+	test_dialler();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command))
 		perror(command);

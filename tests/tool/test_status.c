@@ -141,6 +141,12 @@ static void test_text(void)
 	ok(strstr(text, "      [======>.................]  25%  100.0 MiB/s  0:31 left\n"),
 	   "a bar with percentage, speed and time left");
 	free(text);
+	peer->sync_done = 5ULL << 30;
+	text = print(r, false);
+	ok(strstr(text, "[========================] 100%  100.0 MiB/s  0:00 left\n"),
+	   "no more than all is done");
+	free(text);
+	peer->sync_done = 1ULL << 30;
 	peer->paused = 1;
 	text = print(r, false);
 	ok(strstr(text, "25%  paused"), "a paused resync says so");

@@ -204,6 +204,7 @@ int kernel_events_read(struct kernel_events *from,
 /* Filled in by mkdtemp(). */
 static char dir[sizeof(DIR_TEMPLATE)];
 static char said[8192];
+static char target[8] = "r0";
 
 static void write_config(void)
 {
@@ -231,7 +232,7 @@ static struct tool the_tool(void)
 static int run(int (*verb)(struct tool *tool, int argc, char **argv), struct tool *tool,
 	       const char *second)
 {
-	char *argv[3] = { (char *)"r0", (char *)second };
+	char *argv[3] = { target, (char *)second };
 	FILE *out = tmpfile();
 	int saved_out, saved_err, code;
 
@@ -462,14 +463,15 @@ static void test_verify_wait(void)
 static void test_wait_all(void)
 {
 	struct tool tool = the_tool();
-	char *argv[2] = { (char *)"all" };
 
 	n_states = 0;
 	dumped = add_state();
-	ok(!verb_wait_sync(&tool, 1, argv), "wait-sync all");
+	copy_string(target, "all", sizeof(target));
+	ok(!run(verb_wait_sync, &tool, NULL), "wait-sync all");
 	states[0].disk.state = DITTO_DISK_FAILED;
 	tool.timeout = 0;
-	ok(verb_wait_sync(&tool, 1, argv) == EXIT_FAILED, "and its failure");
+	ok(run(verb_wait_sync, &tool, NULL) == EXIT_FAILED && says("the local disk is Failed"),
+	   "and its failure");
 }
 
 int main(void)

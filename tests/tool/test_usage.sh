@@ -93,6 +93,9 @@ else
 	check "events without the module says what to do" ended 1 "modprobe ditto"
 	run dittod --foreground
 	check "and so does dittod" ended 1 "modprobe ditto"
+	run dittod --pid-file "$dir/pid"
+	check "and dittod on its way to the background" ended 1 "modprobe ditto"
+	check "which leaves no pid file" test ! -e "$dir/pid"
 fi
 run dittod --help
 check "dittod --help has an example" ended 0 "dittod --foreground"
