@@ -201,8 +201,10 @@ void ditto_apply_flush_end(struct ditto_apply *a, struct list_head *reaped);
 /* The resync has ended (JOIN is written): guards are not needed any more. */
 void ditto_apply_end_target(struct ditto_apply *a, struct list_head *reaped);
 
-/* The connection is gone and no item is active: everything leaves. A flush may
- * still be under way and end. */
+/*
+ * The connection is gone and no item is active: everything leaves. A flush may
+ * still be under way and end.
+ */
 void ditto_apply_clear(struct ditto_apply *a, struct list_head *reaped);
 
 #endif /* DITTO_CORE_APPLY_H */

@@ -49,9 +49,11 @@ bool ditto_history_equal(const struct ditto_wire_state *mine,
  * Two Primaries have diverged. A Primary whose peer's generation is not its
  * own and not in its history has diverged from it, unless that peer's copy is
  * Inconsistent (it holds nothing that counts) or new. A peer whose history is
- * that of the Primary or behind it is filled, or led where equal.
+ * that of the Primary or behind it is filled, or led where equal. A Primary
+ * whose own copy is Inconsistent or new leads and fills only a peer whose copy
+ * is worth no more: else both are told DIVERGED.
  * Two Secondaries are never in conflict as long as none is Primary unless
- * their histories have diverged.
+ * their histories have diverged and neither copy is Inconsistent or new.
  */
 enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
 				      const struct ditto_wire_state *theirs);
@@ -86,7 +88,8 @@ enum ditto_promotion {
  * An unclean node is promoted only when every other member of its newest
  * roster is connected and is unclean too, or holds no more than it does.
  * A connected peer has newer data when its generation descends from mine, or
- * is the same and its position is higher, and its copy is not Inconsistent.
+ * is the same and its position is higher, and its copy is not Inconsistent; or
+ * when it has data and this node never had any.
  *
  * Return: DITTO_PROMOTE_OK or the first reason against, in the order of
  * the enum's PRIMARY, DISKLESS, INCONSISTENT, OUTDATED, NEWER, UNCLEAN.

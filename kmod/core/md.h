@@ -41,15 +41,15 @@
 #define DITTO_MDF_INTERNAL	(1u << 0)	/* the area is on the data's device */
 #define DITTO_MDF_INCONSISTENT	(1u << 1)	/* a resync has not ended, or never began */
 #define DITTO_MDF_OUTDATED	(1u << 2)	/* a newer generation is known to exist */
-#define DITTO_MDF_CLEAN		(1u << 3)	/* detached in order; else the disk may
-						 * have lost what its cache held */
+/* Detached in order; else the disk may have lost what its cache held. */
+#define DITTO_MDF_CLEAN		(1u << 3)
 #define DITTO_MDF_PRIMARY	(1u << 4)	/* was Primary when last written */
 #define DITTO_MDF_KNOWN		0x1fu
 
 /* struct ditto_md_peer.flags */
 #define DITTO_MDF_PEER_USED	(1u << 0)
-#define DITTO_MDF_PEER_FULL	(1u << 1)	/* every block counts as missing there,
-						 * whatever the bitmap says */
+/* Every block counts as missing there, whatever the bitmap says. */
+#define DITTO_MDF_PEER_FULL	(1u << 1)
 #define DITTO_MDF_PEER_KNOWN	0x3u
 
 /**
@@ -155,7 +155,8 @@ struct ditto_md_complaint {
  * @data_device_bytes: of the backing device; with internal metadata the same
  *
  * data_bytes becomes what is left of the backing device (internal) or all of
- * it (external), rounded down to 4 KiB.
+ * it (external), rounded down to 4 KiB. log_bytes and region_shift become their
+ * constants.
  *
  * Return: 0, -EINVAL for a parameter out of range, -ENOSPC where the device is
  * too small for the area and one block of data.
@@ -199,7 +200,9 @@ int ditto_md_decode(const void *block, u32 slot, bool internal, u64 device_bytes
  * @blocks: DITTO_MD_SLOTS blocks of DITTO_MD_BLOCK bytes, in slot order
  * @why: DITTO_MD_SLOTS complaints, one for each slot; error is 0 where sound
  *
- * One torn slot is what a crash leaves and is no error. Two sound slots that
+ * One slot torn or empty is what a crash leaves and is no error. One that is
+ * whole but of another version or out of range was written on purpose, perhaps
+ * later: then the other one is not taken for the newest. Two sound slots that
  * disagree about what they belong to are (-ERANGE, field "resource_uuid" or
  * "disk_uuid"): one of them is foreign.
  *
@@ -228,7 +231,7 @@ struct ditto_md_peer *ditto_md_peer_get(struct ditto_md *md, u32 node_id);
  */
 void ditto_md_push_generation(struct ditto_md *md, u64 generation);
 
-/* Bits of a bitmap that covers the data, and the bytes they take on disk. */
+/* Bits of a bitmap that covers the data. */
 u64 ditto_md_bits(const struct ditto_md *md);
 
 #endif /* DITTO_CORE_MD_H */

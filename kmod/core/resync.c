@@ -119,16 +119,13 @@ static void spoil(struct list_head *extents, u64 start, u64 last)
 
 void ditto_resync_mark(struct ditto_resync *r, u64 start, u64 size)
 {
-	u64 block = 1ULL << r->bits->shift;
 	u64 last;
 
 	if (!size)
 		return;
 	ditto_bits_set(r->bits, start, size);
-	/* A bit stands for its whole block, so that is what is missing now. */
+	/* Extents are whole blocks: those that hold a bit's block are crossed too. */
 	last = size - 1 > U64_MAX - start ? U64_MAX : start + size - 1;
-	last |= block - 1;
-	start = round_down(start, block);
 	spoil(&r->reading, start, last);
 	spoil(&r->sent, start, last);
 }

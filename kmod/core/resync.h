@@ -83,9 +83,11 @@ void ditto_resync_send(struct ditto_resync *r, struct ditto_extent *e);
 /* Its data could not be read: it leaves the plan, its bits stay. */
 void ditto_resync_abandon(struct ditto_resync *r, struct ditto_extent *e);
 
-/* The lowest stream position at which an extent not yet acknowledged as written
+/*
+ * The lowest stream position at which an extent not yet acknowledged as written
  * was read, or @position (the present one) where there is none: none that is
- * still to be written there was read below it. */
+ * still to be written there was read below it.
+ */
 u64 ditto_resync_floor(const struct ditto_resync *r, u64 position);
 
 /**

@@ -385,8 +385,10 @@ void ditto_stream_unhold(struct ditto_stream *s, struct ditto_stream_out *out)
 	}
 }
 
-/* The first entry behind @sent, from the end: each of those walked over is
- * still to be sent, so the walk is paid for by sending. */
+/*
+ * The first entry behind @sent, from the end: each of those walked over is
+ * still to be sent, so the walk is paid for by sending.
+ */
 static struct ditto_entry *first_unsent(struct ditto_stream *s, u64 sent)
 {
 	struct ditto_entry *e, *first = NULL;

@@ -45,9 +45,11 @@ enum ditto_entry_kind {
 };
 
 /* struct ditto_entry.flags, the first three set by the caller before add */
-#define DITTO_ENTRYF_DURABLE	(1u << 0)	/* FLUSH, FUA, ROSTER, JOIN: done only when durable */
+/* FLUSH, FUA, ROSTER, JOIN: done only when durable */
+#define DITTO_ENTRYF_DURABLE	(1u << 0)
 #define DITTO_ENTRYF_BARRIER	(1u << 1)	/* PREFLUSH: opens an epoch of its own */
-#define DITTO_ENTRYF_URGENT	(1u << 2)	/* not held back by ditto_stream_hold(): roster changes */
+/* Roster changes: not held back by ditto_stream_hold() */
+#define DITTO_ENTRYF_URGENT	(1u << 2)
 #define DITTO_ENTRYF_BLOCKED	(1u << 3)	/* not submitted: an earlier overlap is under way */
 #define DITTO_ENTRYF_LOCAL	(1u << 4)	/* the local disk is done with it */
 #define DITTO_ENTRYF_DONE	(1u << 5)	/* handed out as done */
@@ -234,8 +236,10 @@ void ditto_stream_local_done(struct ditto_stream *s, struct ditto_entry *e,
 int ditto_stream_acked(struct ditto_stream *s, u32 node, u64 received, u64 written, u64 durable,
 		       struct ditto_stream_out *out);
 
-/* An epoch ends: a flush or FUA write completes to the user. Call it before
- * the user hears. */
+/*
+ * An epoch ends: a flush or FUA write completes to the user. Call it before
+ * the user hears.
+ */
 void ditto_stream_end_epoch(struct ditto_stream *s);
 
 /* From the next entry on @node is sent the stream. Return: position of START. */
@@ -270,8 +274,10 @@ void ditto_stream_unhold(struct ditto_stream *s, struct ditto_stream_out *out);
 struct ditto_entry *ditto_stream_next(struct ditto_stream *s, u32 node,
 				      struct ditto_entry *cursor);
 
-/* Age of the oldest entry that @node has not acknowledged as written (durable
- * where the entry asks for it): that entry, or NULL where there is none. */
+/*
+ * Age of the oldest entry that @node has not acknowledged as written (durable
+ * where the entry asks for it): that entry, or NULL where there is none.
+ */
 struct ditto_entry *ditto_stream_oldest(struct ditto_stream *s, u32 node);
 
 /**

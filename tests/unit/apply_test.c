@@ -227,7 +227,7 @@ static void epoch_waits(void)
 }
 
 /* What completes while a flush is under way is not behind it. */
-static void flush_covers_what_was_before(void)
+static void flush_covers_the_past(void)
 {
 	start(false);
 	take(1, 0, 0, 1);
@@ -588,7 +588,7 @@ static void no_circle(void)
 	EXPECT_EQ(gone, P(5));
 }
 
-static void entry_waits_for_active_extent(void)
+static void entry_waits_for_extent(void)
 {
 	start(true);
 	take_extent(0, 0, 0, 4);
@@ -702,7 +702,7 @@ const struct test apply_tests[] = {
 	{ "G4: a block written over and over keeps its order", chain_of_overlaps },
 	{ "overlaps are released in the order of what they wait for", overlaps_out_of_order },
 	{ "G4: a later epoch waits for the flush", epoch_waits },
-	{ "G4: a flush covers only what was written before it began", flush_covers_what_was_before },
+	{ "G4: a flush covers only what was written before it began", flush_covers_the_past },
 	{ "G4: an epoch with nothing unflushed before it waits for nothing", epoch_without_flush },
 	{ "G4: one flush between each two epochs", several_epochs },
 	{ "G1: FLUSH is written with all before it and asks for a flush", flush_entries },
@@ -717,7 +717,7 @@ const struct test apply_tests[] = {
 	{ "G2: newer writes of any state are left out of an extent", mask_knows_all_states },
 	{ "G2: an extent waits for older writes that it crosses", extent_waits_for_older },
 	{ "G7: extents and entries never wait in a circle", no_circle },
-	{ "G2: an entry waits for the extent that is being written", entry_waits_for_active_extent },
+	{ "G2: an entry waits for the extent that is being written", entry_waits_for_extent },
 	{ "extents that cross are written in order", extents_that_cross },
 	{ "G3: JOIN comes behind durable extents and ends the guards", join },
 	{ "a lost connection gives everything back", lost_connection },

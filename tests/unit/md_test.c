@@ -111,7 +111,9 @@ static void layout_refuses(void)
 /* Whatever layout makes, decode takes. */
 static void layouts_are_sound(void)
 {
-	static const u64 sizes[] = { 300 * 1024, MIB + 512, 37 * MIB + 3 * 4096, 5 * GIB, 90 * TIB };
+	static const u64 sizes[] = {
+		300 * 1024, MIB + 512, 37 * MIB + 3 * 4096, 5 * GIB, 90 * TIB,
+	};
 	struct ditto_md_complaint why;
 	struct ditto_md md, got;
 	u32 i, shift, peers;

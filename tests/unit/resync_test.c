@@ -159,7 +159,7 @@ static void abandoned_stays(void)
 
 static void floor_is_the_lowest(void)
 {
-	struct ditto_extent e[3] = {};
+	struct ditto_extent e[4] = {};
 
 	make(DEVICE);
 	ditto_bits_set_all(&bits);
@@ -179,7 +179,10 @@ static void floor_is_the_lowest(void)
 	EXPECT_EQ(ditto_resync_floor(&plan, 80), 70);
 	ditto_resync_send(&plan, &e[2]);
 	EXPECT_EQ(ditto_resync_floor(&plan, 80), 70);
-	EXPECT_EQ(ditto_resync_acked(&plan, 3, 3, &released), 0);
+	EXPECT_TRUE(ditto_resync_next(&plan, &e[3], 75));
+	ditto_resync_send(&plan, &e[3]);
+	EXPECT_EQ(ditto_resync_floor(&plan, 80), 70);
+	EXPECT_EQ(ditto_resync_acked(&plan, 4, 3, &released), 0);
 	EXPECT_EQ(ditto_resync_floor(&plan, 80), 80);
 }
 

@@ -474,7 +474,12 @@ static void hold_and_count(void)
 	ditto_stream_unhold(&stream, &out);
 	collect();
 	EXPECT_EQ(done, 0);
+	/* Held a second time. */
+	ditto_stream_hold(&stream);
 	ack(1, 2, 0);
+	EXPECT_EQ(done, 0);
+	ditto_stream_unhold(&stream, &out);
+	collect();
 	EXPECT_EQ(done, P(2));
 }
 
@@ -601,6 +606,24 @@ static void source_reads(void)
 	ditto_stream_read_end(&stream, &verify);
 	add_write(2, 8);
 	EXPECT_FALSE(entries[5].flags & DITTO_ENTRYF_GUARD);
+}
+
+/* What was added after a reader began is not what it waits for. */
+static void later_frees_no_reader(void)
+{
+	struct ditto_reader r;
+
+	start();
+	add_write(0, 4);
+	read_at(&r, 2, 4);
+	EXPECT_FALSE(ditto_stream_read_begin(&stream, &r));
+	EXPECT_TRUE(add_write(5, 1));
+	local(2);
+	EXPECT_EQ(readers, 0);
+	EXPECT_TRUE(r.blocked);
+	local(1);
+	EXPECT_EQ(readers, 1);
+	ditto_stream_read_end(&stream, &r);
 }
 
 /* A reader waits for an entry that is itself blocked, and may give up waiting. */
@@ -904,6 +927,7 @@ const struct test stream_tests[] = {
 	{ "each follower is sent every entry once, in order", sending },
 	{ "the oldest entry that a follower owes", oldest },
 	{ "G2: source reads wait for overlapping local writes", source_reads },
+	{ "G2: a later write frees no blocked reader", later_frees_no_reader },
 	{ "a blocked reader may leave", blocked_reader_leaves },
 	{ "G2: trace 10: what crosses an extent on its way is a guard", discard_is_guard },
 	{ "G1 G2 G4: everything at random, against the definition", at_random },

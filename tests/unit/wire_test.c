@@ -270,7 +270,8 @@ static void ranges(void)
 		REFUSE(type, h.length = kinds[i].carries ? 512 : 8192, "length");
 	}
 	REFUSE(DITTO_WIRE_VERIFY_ASK, h.size = DITTO_WIRE_MAX_VERIFY + 512, "size");
-	TAKE(DITTO_WIRE_VERIFY_SUMS, h.size = DITTO_WIRE_MAX_VERIFY; h.length = DITTO_WIRE_MAX_SUMS);
+	TAKE(DITTO_WIRE_VERIFY_SUMS, h.size = DITTO_WIRE_MAX_VERIFY;
+	     h.length = DITTO_WIRE_MAX_SUMS);
 	REFUSE(DITTO_WIRE_VERIFY_SUMS, h.length = 12, "length");
 	REFUSE(DITTO_WIRE_VERIFY_SUMS, h.length = 0, "length");
 }
