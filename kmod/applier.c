@@ -169,11 +169,10 @@ static void part_end_io(struct bio *bio)
 			     BLK_STS_IOERR : BLK_STS_OK);
 }
 
-/*
- * Call @part for each run of the extent's sectors that @mask does not cover.
- */
-static void for_each_run(struct ditto_item *item, const unsigned long *mask,
-			 void (*part)(struct ditto_item *item, u32 first, u32 count))
+typedef void (*part_fn)(struct ditto_item *item, u32 first, u32 count);
+
+/* Call @part for each run of the extent's sectors that @mask does not cover. */
+static void each_run(struct ditto_item *item, const unsigned long *mask, part_fn part)
 {
 	u32 sectors = (item->core.range.last + 1 - item->core.range.start) >> SECTOR_SHIFT;
 	u32 first = find_first_zero_bit(mask, sectors);
@@ -216,7 +215,7 @@ static void zero_work(struct work_struct *work)
 		spin_lock_irq(&app->lock);
 		ditto_apply_mask(&app->core, &item->core, mask);
 		spin_unlock_irq(&app->lock);
-		for_each_run(item, mask, zero_part);
+		each_run(item, mask, zero_part);
 	} else {
 		zero_part(item, 0, sectors);
 	}
@@ -239,7 +238,7 @@ static void submit_extent(struct ditto_item *item)
 	}
 	/* One for ourselves: parts may end while others are being made. */
 	atomic_set(&item->parts, 1);
-	for_each_run(item, mask, write_part);
+	each_run(item, mask, write_part);
 	if (atomic_dec_and_test(&item->parts))
 		item_written(item, BLK_STS_OK);
 }

@@ -88,8 +88,10 @@ u64 ditto_applier_position(struct ditto_applier *app);
 /* Without a stream: where the disk stands. */
 void ditto_applier_set_position(struct ditto_applier *app, u64 position);
 
-/* An item for a message, with a bio where it has data; NULL where @conn is not
- * upstream. May sleep for memory. */
+/*
+ * An item for a message, with a bio where it has data; NULL where @conn is not
+ * upstream. May sleep for memory.
+ */
 struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_connection *conn,
 				      const struct ditto_wire_header *header);
 void ditto_item_free(struct ditto_item *item);

@@ -208,8 +208,10 @@ void ditto_connection_say(struct ditto_connection *conn, u8 type, u64 position);
 void ditto_connection_bye(struct ditto_connection *conn, enum ditto_wire_bye why, bool final,
 			  const char *reason);
 
-/* Sending and receiving; lane_send.c and lane_receive.c. Return: messages or
- * parts of them that moved, 0 where nothing could, or a negative errno. */
+/*
+ * Sending and receiving; lane_send.c and lane_receive.c. Return: messages or
+ * parts of them that moved, 0 where nothing could, or a negative errno.
+ */
 int ditto_lane_send(struct ditto_lane *lane);
 int ditto_lane_receive(struct ditto_lane *lane);
 /* Let go of what is half-way. */

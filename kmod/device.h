@@ -12,8 +12,10 @@
 
 struct ditto_resource;
 
-/* Most bytes of one discard or write-zeroes: all nodes split alike, and no bio
- * comes near what the intent log can hold. */
+/*
+ * Most bytes of one discard or write-zeroes: all nodes split alike, and no bio
+ * comes near what the intent log can hold.
+ */
 #define DITTO_DEVICE_MAX_RANGE	(64u << 20)
 
 /* How long open requests may take to end before a command gives up. */

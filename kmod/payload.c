@@ -9,8 +9,10 @@
 
 #include "core/wire.h"
 
-/* Pages and bios that are there even when the machine has no memory left:
- * enough for the two largest writes. */
+/*
+ * Pages and bios that are there even when the machine has no memory left:
+ * enough for the two largest writes.
+ */
 #define POOL_PAGES	(2 * (DITTO_WIRE_MAX_WRITE >> PAGE_SHIFT))
 #define POOL_BIOS	64
 

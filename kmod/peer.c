@@ -81,6 +81,7 @@ int ditto_peer_new(struct ditto_resource *res, u32 node_id, const char *name,
 	}
 	spin_lock_irq(&res->stream_lock);
 	res->peers[node_id] = peer;
+	res->peer_mask |= BIT(node_id);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_event_plain(res, peer, DITTO_EVENT_PEER_NEW);
 	return 0;
@@ -101,6 +102,7 @@ int ditto_peer_del(struct ditto_resource *res, u32 node_id, struct netlink_ext_a
 				    peer->name);
 	spin_lock_irq(&res->stream_lock);
 	res->peers[node_id] = NULL;
+	res->peer_mask &= ~BIT(node_id);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_event_plain(res, peer, DITTO_EVENT_PEER_DEL);
 	ditto_peer_put(peer);

@@ -177,6 +177,25 @@ static void make_local(struct ditto_request *req, bool own_pages)
 }
 
 /*
+ * Whoever is not sent this entry misses it from now on. A node that begins to
+ * follow later has its bits set by then, and its resync reads what this entry
+ * has left on the local disk.
+ */
+static void mark_absent(struct ditto_request *req)
+{
+	struct ditto_resource *res = req->res;
+	struct ditto_range *range = &req->entry.range;
+	u32 absent = res->peer_mask & ~res->stream.nodes;
+
+	lockdep_assert_held(&res->stream_lock);
+	if (req->entry.kind == DITTO_ENTRY_FLUSH)
+		return;
+	for (; absent; absent &= absent - 1)
+		ditto_bits_set(&res->peers[__ffs(absent)]->bits, range->start,
+			       range->last - range->start + 1);
+}
+
+/*
  * Only a write that has followers is copied. Whether it has is known for sure
  * under the lock, where nothing can be copied: look, copy, look again.
  */
@@ -197,6 +216,7 @@ static bool request_add(struct ditto_request *req)
 		make_local(req, true);
 	}
 	ready = ditto_stream_add(&res->stream, &req->entry);
+	mark_absent(req);
 	trace_ditto_add(req);
 	ditto_request_kick(res);
 	spin_unlock_irqrestore(&res->stream_lock, flags);

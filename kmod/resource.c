@@ -291,6 +291,7 @@ static void put_peers(struct ditto_resource *res)
 			continue;
 		spin_lock_irq(&res->stream_lock);
 		res->peers[i] = NULL;
+		res->peer_mask &= ~BIT(i);
 		spin_unlock_irq(&res->stream_lock);
 		ditto_peer_put(peer);
 	}

@@ -58,6 +58,7 @@ struct ditto_options {
  * @disk: written under both locks
  * @device: made by attach; written under both locks
  * @peers: by node id; written under both locks
+ * @peer_mask: a bit for each of @peers
  * @stream: under stream_lock; it has followers only on a Primary
  * @submit: entries (by ready) that may go to the local disk now, under stream_lock
  * @submit_readers: readers (by ready) that may read the local disk now
@@ -94,6 +95,7 @@ struct ditto_resource {
 	struct ditto_disk *disk;
 	struct ditto_device *device;
 	struct ditto_peer *peers[DITTO_MAX_NODES];
+	u32 peer_mask;
 	bool resync_paused;
 	u32 rosters;
 

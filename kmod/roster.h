@@ -21,8 +21,10 @@ struct ditto_wire_start;
 /* A generation that no other can be. */
 u64 ditto_roster_new_generation(void);
 
-/* The peer has an entry in the metadata, which says FULL unless it is a
- * member. Return: 0, or an errno after the connection has been failed. */
+/*
+ * The peer has an entry in the metadata, which says FULL unless it is a
+ * member. Return: 0, or an errno after the connection has been failed.
+ */
 int ditto_roster_know(struct ditto_peer *peer);
 
 /* The Primary's side: a member is gone, completions are held. */

@@ -24,8 +24,10 @@ int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 /* Send this peer the stream, as Primary; @member: its copy equals ours. */
 void ditto_session_lead(struct ditto_peer *peer, bool member);
 
-/* The stream goes on without it; what was in flight is out of sync from now on.
- * @hold: nothing completes until ditto_roster_without() has done its part. */
+/*
+ * The stream goes on without it; what was in flight is out of sync from now on.
+ * @hold: nothing completes until ditto_roster_without() has done its part.
+ */
 void ditto_session_leave(struct ditto_peer *peer, bool hold);
 
 /* Events of the connection; see enum ditto_peer_event. */

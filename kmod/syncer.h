@@ -25,8 +25,10 @@ void ditto_syncer_setup(struct ditto_peer *peer);
 /* The target has recorded Inconsistent; under conf. */
 void ditto_syncer_begin(struct ditto_peer *peer);
 
-/* Stop. @conn: its connection, which is closed, or NULL where it goes on and
- * nothing is on its way. Extents being read come back by themselves. Under conf. */
+/*
+ * Stop. @conn: its connection, which is closed, or NULL where it goes on and
+ * nothing is on its way. Extents being read come back by themselves. Under conf.
+ */
 void ditto_syncer_end(struct ditto_peer *peer, struct ditto_connection *conn);
 
 /* No extent is being read or sent any more. */

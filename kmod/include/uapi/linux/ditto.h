@@ -179,9 +179,11 @@ enum ditto_option_attr {
 	DITTO_OPTION_A_UNSPEC,
 	DITTO_OPTION_A_POLICY,		/* enum ditto_policy */
 	DITTO_OPTION_A_PING_INTERVAL,	/* ms, 100 to 60000 */
-	DITTO_OPTION_A_TIMEOUT,		/* ms, 500 to 600000: a peer that has said
-					 * nothing, or has not acknowledged a write,
-					 * for so long is dropped */
+	/*
+	 * ms, 500 to 600000: a peer that has said nothing, or has not
+	 * acknowledged a write, for so long is dropped
+	 */
+	DITTO_OPTION_A_TIMEOUT,
 	DITTO_OPTION_A_PAYLOAD_CRC,	/* 0, 1: CRC32C over payloads */
 	__DITTO_OPTION_A_LAST
 };
@@ -243,9 +245,11 @@ enum ditto_peer_attr {
 	DITTO_PEER_A_INFLIGHT,		/* NLA_U32, stream entries not yet durable */
 	DITTO_PEER_A_VERIFY_ERRORS,	/* NLA_U64, bytes that differed, last verify */
 	DITTO_PEER_A_VERIFY_SKIPPED,	/* NLA_U64, bytes in flight throughout */
-	DITTO_PEER_A_VERIFY_RANGES,	/* NLA_NESTED, the first that differed:
-					 * NLA_BINARY of two __u64 each, byte
-					 * offset and length, host order */
+	/*
+	 * NLA_NESTED, the first that differed: NLA_BINARY of two __u64 each,
+	 * byte offset and length, host order
+	 */
+	DITTO_PEER_A_VERIFY_RANGES,
 	DITTO_PEER_A_REASON,		/* NLA_NUL_STRING, why not connected */
 	__DITTO_PEER_A_LAST
 };
