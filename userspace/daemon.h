@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "hosts.h"
 #include "kernel.h"
 
 struct event_base;
@@ -30,6 +31,7 @@ TAILQ_HEAD(guest_list, guest);
  * @on_ready: called once everything listens; may be NULL
  * @kernel: for requests
  * @kernel_events: the subscription
+ * @hosts: whom guests may come from
  * @n_guests: in @guests, oldest first
  */
 struct daemon {
@@ -48,6 +50,7 @@ struct daemon {
 	struct event *int_event;
 	struct link_list links;
 	struct listener_list listeners;
+	struct hosts hosts;
 	struct guest_list guests;
 	unsigned int n_guests;
 };

@@ -58,12 +58,12 @@ void guest_drop(struct daemon *daemon, const struct link *link)
 
 static void log_refused(const struct guest *guest, const char *text)
 {
-	char host[NI_MAXHOST] = "?", line[NI_MAXHOST + 200];
+	char host[NI_MAXHOST] = "?", key[NI_MAXHOST + 16];
 
 	getnameinfo((const struct sockaddr *)&guest->from, sizeof(guest->from), host,
 		    sizeof(host), NULL, 0, NI_NUMERICHOST);
-	snprintf(line, sizeof(line), "refused %s: %s", host, text);
-	log_change(guest->link ? guest->link->label : "listener", line);
+	snprintf(key, sizeof(key), "refused %s", host);
+	log_change(key, text);
 }
 
 /* The first bytes into an empty socket buffer: all or an error. */
@@ -214,16 +214,6 @@ static void on_timeout(evutil_socket_t fd, short what, void *data)
 	end(guest);
 }
 
-static bool from_a_peer(struct daemon *daemon, const struct sockaddr_storage *from)
-{
-	struct link *link;
-
-	TAILQ_FOREACH(link, &daemon->links, list)
-		if (link->known && address_same_host(&link->peer_address, from))
-			return true;
-	return false;
-}
-
 void guest_new(struct daemon *daemon, int fd, const struct sockaddr_storage *from)
 {
 	struct timeval timeout = {
@@ -243,8 +233,8 @@ void guest_new(struct daemon *daemon, int fd, const struct sockaddr_storage *fro
 	guest->from = *from;
 	TAILQ_INSERT_TAIL(&daemon->guests, guest, list);
 	daemon->n_guests++;
-	if (!from_a_peer(daemon, from)) {
-		log_refused(guest, "it is not the address of a peer of a resource that is up here");
+	if (!hosts_has(&daemon->hosts, from)) {
+		log_refused(guest, "it is not the address of a peer in any file");
 		end(guest);
 		return;
 	}

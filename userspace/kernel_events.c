@@ -92,6 +92,14 @@ static void sweep_links(struct daemon *daemon)
 	}
 }
 
+static void add_hosts(struct daemon *daemon, const struct config *config,
+		      const struct config_node *own)
+{
+	for (unsigned int i = 0; i < config->n_nodes; i++)
+		if (&config->nodes[i] != own)
+			hosts_add(&daemon->hosts, &config->nodes[i].address);
+}
+
 /* On every address that a file gives this node; false where one failed. */
 static bool refresh_listeners(struct daemon *daemon)
 {
@@ -110,13 +118,17 @@ static bool refresh_listeners(struct daemon *daemon)
 	}
 	log_change("configuration", NULL);
 	listen_mark(daemon);
+	hosts_clear(&daemon->hosts);
 	for (unsigned int i = 0; i < names.n; i++) {
 		bool good = !config_load(daemon->config_dir, names.names[i], config, &why) &&
 			    !config_own(config, daemon->node, &own, &why);
 
-		if (!good)
+		if (!good) {
 			log_change(names.names[i], why.text);
-		else if (!listen_want(daemon, &own->address, own->address_text))
+			continue;
+		}
+		add_hosts(daemon, config, own);
+		if (!listen_want(daemon, &own->address, own->address_text))
 			listening = false;
 	}
 	listen_sweep(daemon);
@@ -235,6 +247,7 @@ void kernel_events_stop(struct daemon *daemon)
 		link_free(TAILQ_FIRST(&daemon->links));
 	listen_mark(daemon);
 	listen_sweep(daemon);
+	hosts_free(&daemon->hosts);
 	if (daemon->kernel_event)
 		event_free(daemon->kernel_event);
 	if (daemon->refresh_event)

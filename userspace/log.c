@@ -8,13 +8,18 @@
 
 #include "log.h"
 
+/* So many are remembered: some keys are the addresses of strangers. */
+#define MAX_COMPLAINTS	256
+
 struct complaint {
-	LIST_ENTRY(complaint) list;
+	TAILQ_ENTRY(complaint) list;
 	char *key;
 	char *text;
 };
 
-static LIST_HEAD(, complaint) complaints = LIST_HEAD_INITIALIZER(complaints);
+/* Oldest first. */
+static TAILQ_HEAD(, complaint) complaints = TAILQ_HEAD_INITIALIZER(complaints);
+static unsigned int n_complaints;
 static bool to_syslog;
 
 void log_to_syslog(void)
@@ -42,7 +47,8 @@ void log_line(const char *format, ...)
 
 static void drop(struct complaint *complaint)
 {
-	LIST_REMOVE(complaint, list);
+	TAILQ_REMOVE(&complaints, complaint, list);
+	n_complaints--;
 	free(complaint->key);
 	free(complaint->text);
 	free(complaint);
@@ -55,7 +61,10 @@ static void remember(const char *key, const char *text)
 	/* Without memory it is logged again next time. */
 	if (!new)
 		return;
-	LIST_INSERT_HEAD(&complaints, new, list);
+	if (n_complaints == MAX_COMPLAINTS)
+		drop(TAILQ_FIRST(&complaints));
+	TAILQ_INSERT_TAIL(&complaints, new, list);
+	n_complaints++;
 	new->key = strdup(key);
 	new->text = strdup(text);
 	if (!new->key || !new->text)
@@ -66,7 +75,7 @@ void log_change(const char *key, const char *text)
 {
 	struct complaint *complaint;
 
-	LIST_FOREACH(complaint, &complaints, list)
+	TAILQ_FOREACH(complaint, &complaints, list)
 		if (!strcmp(complaint->key, key))
 			break;
 	if (complaint && text && !strcmp(complaint->text, text))
@@ -81,6 +90,6 @@ void log_change(const char *key, const char *text)
 
 void log_forget(void)
 {
-	while (!LIST_EMPTY(&complaints))
-		drop(LIST_FIRST(&complaints));
+	while (!TAILQ_EMPTY(&complaints))
+		drop(TAILQ_FIRST(&complaints));
 }

@@ -35,6 +35,7 @@
 #define NOTHING_MS	700
 
 static int port;
+static bool ipv6;
 /* Filled in by mkdtemp(). */
 static char dir[sizeof(DIR_TEMPLATE)];
 
@@ -65,8 +66,12 @@ static void pause_ms(int ms)
 
 static void write_config(const struct node *node, const char *uuid)
 {
-	char path[128];
+	char path[128], alpha[64], beta[64];
 	FILE *file;
+
+	/* There is one IPv6 address of this host's own. */
+	snprintf(alpha, sizeof(alpha), ipv6 ? "[::1]:%d" : "127.0.0.1:%d", port);
+	snprintf(beta, sizeof(beta), ipv6 ? "[::1]:%d" : "127.0.0.2:%d", port + ipv6);
 
 	snprintf(path, sizeof(path), "%s/r0.conf", node->dir);
 	file = fopen(path, "w");
@@ -76,10 +81,10 @@ static void write_config(const struct node *node, const char *uuid)
 	}
 	fprintf(file,
 		"[resource]\nuuid = %s\npolicy = sync\nsecurity = none\n"
-		"[node alpha]\nid = 0\naddress = 127.0.0.1:%d\ndisk = /dev/a\n"
-		"[node beta]\nid = 1\naddress = 127.0.0.2:%d\ndisk = /dev/b\n"
+		"[node alpha]\nid = 0\naddress = %s\ndisk = /dev/a\n"
+		"[node beta]\nid = 1\naddress = %s\ndisk = /dev/b\n"
 		"[node gamma]\nid = 2\naddress = 127.0.0.3:%d\ndisk = /dev/c\n",
-		uuid, port, port, port);
+		uuid, alpha, beta, port);
 	fclose(file);
 }
 
@@ -251,6 +256,34 @@ static void test_pairing(void)
 		close_lanes(&rb);
 	}
 stop:
+	node_free(a);
+	node_free(b);
+}
+
+static void test_ipv6(void)
+{
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool there = fd >= 0 && !bind(fd, (struct sockaddr *)&own, sizeof(own));
+	struct fake_report ra, rb;
+	struct node *a, *b;
+
+	if (fd >= 0)
+		close(fd);
+	if (!there) {
+		ok(true, "two daemons pair over IPv6 # SKIP no IPv6 here");
+		return;
+	}
+	ipv6 = true;
+	a = node_new("alpha", 0, DITTO_CONNECTION_CONNECTING);
+	b = node_new("beta", 1, DITTO_CONNECTION_CONNECTING);
+	ipv6 = false;
+	node_start(a);
+	node_start(b);
+	if (ok(pair(a, b, &ra, &rb, SOON_MS), "two daemons pair over IPv6")) {
+		close_lanes(&ra);
+		close_lanes(&rb);
+	}
 	node_free(a);
 	node_free(b);
 }
@@ -744,6 +777,7 @@ int main(void)
 		return 99;
 	}
 	test_pairing();
+	test_ipv6();
 	test_backoff();
 	test_not_wanted();
 	test_wrong_uuid();
