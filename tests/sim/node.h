@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A node: what the shell keeps around the core, without what only a kernel
+ * needs. Files that have the shell's names mirror the shell's files of those
+ * names, function by function where they decide anything.
+ *
+ * What the shell does under its locks is one event here; where it lets go of
+ * them between two steps, those are two events.
+ */
+#ifndef DITTO_SIM_NODE_H
+#define DITTO_SIM_NODE_H
+
+#include "apply.h"
+#include "bits.h"
+#include "disk.h"
+#include "fiber.h"
+#include "history.h"
+#include "net.h"
+#include "oracle.h"
+#include "resync.h"
+#include "sim.h"
+#include "stream.h"
+#include "wire.h"
+
+#define EXTENT_BYTES	(16u * 1024)
+#define WINDOW_BYTES	(48u * 1024)
+
+enum peer_event { PEER_HELLO, PEER_STATE, PEER_START, PEER_READY, PEER_RESYNCED, PEER_LOST };
+
+enum node_event { RES_ROSTER_DONE, RES_APPLY_ROSTER, RES_APPLIER_IDLE };
+
+enum connection_state { STANDALONE, CONNECTING, HANDSHAKE, CONNECTED };
+
+enum disk_state { DISKLESS, INCONSISTENT, OUTDATED, CONSISTENT, UP_TO_DATE, UNKNOWN };
+
+enum command {
+	COMMAND_NONE,
+	COMMAND_PROMOTE,
+	COMMAND_PROMOTE_FORCE,
+	COMMAND_DEMOTE,
+	COMMAND_ATTACH,
+	COMMAND_DETACH,
+	COMMAND_INVALIDATE,
+	COMMAND_INVALIDATE_PEER,
+	COMMAND_CONNECT,
+	COMMAND_DISCONNECT,
+	COMMAND_LANES,
+};
+
+struct node;
+
+/**
+ * struct peer - see kmod/peer.h
+ */
+struct peer {
+	struct node *node;
+	u32 id;
+	enum connection_state connection_state;
+	enum disk_state disk_state;
+	struct conn *conn;
+	struct ditto_wire_state state;
+	bool state_valid;
+	struct ditto_bits bits;
+	unsigned long words[1];
+	u64 bits_attach_id;
+	u32 events;
+
+	/* of a resync from here */
+	struct ditto_resync plan;
+	bool running;
+	bool joining;
+	bool kicked;
+	u32 reads;
+	struct extent_io *taken;	/* out of the plan, its read not begun */
+};
+
+/**
+ * struct request - see kmod/request.h
+ * @link: in node.requests
+ * @write: the oracle's; NULL for roster changes
+ */
+struct request {
+	struct ditto_entry entry;
+	struct list_head link;
+	struct node *node;
+	u32 ref;
+	u64 *data;
+	bool user;
+	bool preflush;
+	struct write *write;
+	struct ditto_wire_roster roster;
+};
+
+/**
+ * struct item - see kmod/applier.h
+ * @handed: in node.handed: out of the core, not yet submitted
+ */
+struct item {
+	struct ditto_apply_item core;
+	struct list_head handed;
+	struct node *node;
+	u64 *data;
+	struct ditto_wire_roster roster;
+};
+
+/**
+ * struct node - see kmod/resource.h, kmod/disk.h, kmod/applier.h
+ * @powered: it is
+ * @allocs: what it has allocated; a crash frees all of it
+ * @fiber: its state machine and its commands, under conf
+ * @gate: users' requests are taken
+ * @users: of them under way
+ * @timeline: that its copy belongs to, NULL while the metadata says Inconsistent
+ * @next_timeline: once the metadata says that it is whole
+ * @unclean_since: clock of the power cut whose losses may not be made good yet, 0
+ */
+struct node {
+	u32 id;
+	bool powered;
+	struct list_head allocs;
+	struct disk disk;
+
+	bool attached;
+	struct ditto_md md;
+	u64 attach_id;
+	bool unclean;
+
+	bool primary;
+	bool gate;
+	u32 users;
+	enum disk_state disk_state;
+	struct peer peers[SIM_NODES];
+	u32 rosters;
+	u32 events;
+
+	struct ditto_stream stream;
+	struct list_head requests;
+	struct list_head submit;
+	struct list_head submit_readers;
+	struct list_head roster_done;
+
+	struct ditto_apply apply;
+	struct conn *upstream;
+	u32 waiting;
+	u32 active;
+	bool flush_due;
+	bool pump_due;
+	struct item *roster;
+	struct list_head handed;
+	struct ditto_wire_start target;
+	struct ditto_wire_state told;
+
+	struct fiber fiber;
+	bool (*wait)(struct node *n);
+	bool wait_timed;
+	bool timed_out;
+	bool md_pending;
+	enum command command;
+	u32 command_peer;
+	struct session *command_session;
+	int result;
+
+	struct timeline *timeline;
+	struct timeline *next_timeline;
+};
+
+extern struct node nodes[SIM_NODES];
+
+/* Memory that goes with the node's power. */
+void *node_alloc(struct node *n, size_t size);
+void node_free(struct node *n, void *memory);
+
+void node_init(struct node *n, u32 id, bool internal, u32 shift, bool fresh);
+void node_power_on(struct node *n);
+void node_power_cut(struct node *n);
+void node_exit(struct node *n);
+
+/* From the node's fiber: until @ready says so. Return: false after a time-out,
+ * which only comes where @timed. */
+bool node_wait(struct node *n, bool (*ready)(struct node *n), bool timed);
+/* Write the metadata; from the node's fiber. */
+void node_write_md(struct node *n);
+void node_flush(struct node *n);
+
+static inline bool node_member(const struct node *n, u32 peer)
+{
+	return n->attached && n->md.roster >> peer & 1;
+}
+
+static inline void peer_event(struct peer *p, enum peer_event event)
+{
+	p->events |= 1u << event;
+}
+
+static inline void node_event(struct node *n, enum node_event event)
+{
+	n->events |= 1u << event;
+}
+
+/* request.c */
+void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags);
+void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster);
+void request_put(struct request *r);
+void request_dispatch(struct node *n, struct ditto_stream_out *out);
+bool request_submit_due(const struct node *n);
+void request_submit_work(struct node *n);
+
+/* applier.c */
+void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start *start);
+void applier_lost(struct node *n, struct conn *c);
+bool applier_idle(const struct node *n);
+void applier_set_position(struct node *n, u64 position);
+int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
+		    const struct ditto_wire_roster *roster);
+void applier_pump(struct node *n);
+void applier_submit_handed(struct node *n);
+bool applier_idle_due(const struct node *n);
+void applier_idle_flush(struct node *n);
+bool applier_ack(struct node *n, struct conn *c, struct ditto_wire_ack *ack);
+void applier_roster_done(struct node *n, bool joined);
+
+/* syncer.c */
+struct extent_io;
+void syncer_begin(struct peer *p);
+void syncer_end(struct peer *p, struct conn *c);
+bool syncer_due(const struct peer *p);
+void syncer_work(struct peer *p);
+struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h);
+const u64 *syncer_data(const struct extent_io *io);
+void syncer_sent(struct extent_io *io);
+int syncer_acked(struct peer *p, u64 written, u64 durable);
+void syncer_read_submit(struct ditto_reader *reader);
+
+/* session.c */
+void session_connect(struct peer *p);
+void session_disconnect(struct peer *p, enum ditto_wire_bye why);
+void session_lanes(struct peer *p, struct session *s);
+void session_lead(struct peer *p, bool member);
+void session_leave(struct peer *p, bool hold);
+void session_hello(struct peer *p);
+void session_state(struct peer *p);
+void session_start(struct peer *p);
+void session_ready(struct peer *p);
+void session_lost(struct peer *p);
+
+/* roster.c */
+u64 roster_new_generation(void);
+void roster_know(struct peer *p);
+void roster_without(struct peer *p);
+void roster_join(struct peer *p);
+void roster_done(struct node *n);
+void roster_start(struct node *n, const struct ditto_wire_start *start);
+void roster_apply(struct node *n);
+
+/* role.c */
+int role_promote(struct node *n, bool force);
+int role_demote(struct node *n);
+int role_invalidate(struct node *n);
+void role_invalidate_peer(struct node *n, struct peer *p);
+int role_wait_idle(struct node *n);
+int role_attach(struct node *n);
+int role_detach(struct node *n);
+
+/* state.c */
+void state_mine(const struct node *n, struct ditto_wire_state *state);
+enum disk_state state_disk(const struct node *n, const struct ditto_wire_state *mine);
+void state_refresh(struct node *n);
+/* Is there something for the state machine to do? */
+bool state_due(const struct node *n);
+void state_run(struct node *n);
+
+/* check.c: G2 and G3; @quiet: nothing is on its way anywhere. */
+void check_copies(bool quiet);
+void check_order(void);
+
+#endif /* DITTO_SIM_NODE_H */

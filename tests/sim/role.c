@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Mirrors kmod/role.c, and attach and detach of kmod/resource.c. */
+#include "node.h"
+
+static bool peer_open(const struct peer *p)
+{
+	return p->conn && p->conn->open && !p->conn->failed;
+}
+
+static int check_promotion(struct node *n, bool force)
+{
+	struct ditto_wire_state theirs[SIM_NODES + 29] = {};
+	struct ditto_wire_state mine;
+	enum ditto_promotion why;
+	u32 connected = 0, who = 0, i;
+
+	state_mine(n, &mine);
+	for (i = 0; i < SIM_NODES; i++) {
+		if (!peer_open(&n->peers[i]) || !n->peers[i].state_valid)
+			continue;
+		theirs[i] = n->peers[i].state;
+		connected |= BIT(i);
+	}
+	why = ditto_history_may_promote(&mine, n->id, theirs, connected, &who);
+	note("node %u: may be promoted%s: %u (%u)", n->id, force ? " by force" : "", why, who);
+	if (force && why != DITTO_PROMOTE_PRIMARY && why != DITTO_PROMOTE_DISKLESS)
+		return 0;
+	return why ? -EBUSY : 0;
+}
+
+static bool all_idle(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (n->peers[i].reads)
+			return false;
+	}
+	return applier_idle(n);
+}
+
+int role_wait_idle(struct node *n)
+{
+	return node_wait(n, all_idle, true) ? 0 : -ETIMEDOUT;
+}
+
+static u32 equal_peers(struct node *n)
+{
+	struct ditto_wire_state mine;
+	u32 equal = 0, i;
+
+	state_mine(n, &mine);
+	for (i = 0; i < SIM_NODES; i++) {
+		if (peer_open(&n->peers[i]) && n->peers[i].state_valid &&
+		    ditto_history_equal(&mine, &n->peers[i].state))
+			equal |= BIT(i);
+	}
+	return equal;
+}
+
+/* Rule 9: has another member kept all that this copy may have lost? */
+static bool another_stayed_up(const struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i != n->id && nodes[i].timeline == n->timeline && !nodes[i].unclean &&
+		    n->timeline->left[i] == NEVER)
+			return true;
+	}
+	return false;
+}
+
+static void promise(struct node *n, u32 members, bool force)
+{
+	bool flushed_only = n->unclean && n->timeline && !another_stayed_up(n);
+	u32 i;
+
+	if (n->timeline && !force)
+		oracle_check_promotion(n->timeline, &n->disk, n->id, flushed_only);
+	n->next_timeline = oracle_fork(n->timeline, &n->disk, force || n->unclean);
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i == n->id || members & BIT(i))
+			n->next_timeline->left[i] = NEVER;
+	}
+	note("node %u: timeline %u", n->id, n->next_timeline->number);
+}
+
+static void record_promotion(struct node *n, u32 members)
+{
+	struct ditto_md *md = &n->md;
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		struct ditto_md_peer *entry = i == n->id ? NULL : ditto_md_peer_get(md, i);
+
+		if (!entry)
+			continue;
+		if (members & BIT(i))
+			entry->flags &= ~DITTO_MDF_PEER_FULL;
+		else
+			entry->flags |= DITTO_MDF_PEER_FULL;
+	}
+	md->roster_generation = roster_new_generation();
+	ditto_md_push_generation(md, md->roster_generation);
+	md->roster = members | BIT(n->id);
+	md->roster_number++;
+	md->flags &= ~(DITTO_MDF_INCONSISTENT | DITTO_MDF_OUTDATED);
+	md->flags |= DITTO_MDF_PRIMARY;
+	node_write_md(n);
+}
+
+static void become_primary(struct node *n, u32 members)
+{
+	u32 i;
+
+	ditto_stream_init(&n->stream, n->apply.written, 1);
+	n->primary = true;
+	for (i = 0; i < SIM_NODES; i++)
+		n->peers[i].bits_attach_id = 0;
+	n->unclean = false;
+	n->rosters = 0;
+	for (i = 0; i < SIM_NODES; i++) {
+		if (peer_open(&n->peers[i]))
+			session_lead(&n->peers[i], members & BIT(i));
+	}
+}
+
+int role_promote(struct node *n, bool force)
+{
+	u32 members;
+	int err;
+
+	if (n->primary)
+		return 0;
+	if (!n->attached)
+		return -ENXIO;
+	err = check_promotion(n, force);
+	if (err)
+		return err;
+	err = role_wait_idle(n);
+	if (err)
+		return err;
+	members = equal_peers(n);
+	promise(n, members, force);
+	record_promotion(n, members);
+	become_primary(n, members);
+	n->gate = true;
+	note("node %u: is Primary, roster %x position %llu", n->id, n->md.roster,
+	     n->stream.position);
+	state_refresh(n);
+	return 0;
+}
+
+static bool no_users(struct node *n)
+{
+	return !n->users;
+}
+
+static bool all_durable(struct node *n)
+{
+	return !n->stream.listed;
+}
+
+static void end_streams(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		struct peer *p = &n->peers[i];
+		struct conn *c = p->conn;
+
+		if (!c || !c->streaming)
+			continue;
+		c->streaming = false;
+		c->ready = false;
+		if (p->running || p->joining) {
+			conn_fail(c, false, "the Primary was demoted");
+			session_lost(p);
+			continue;
+		}
+		session_leave(p, false);
+	}
+}
+
+int role_demote(struct node *n)
+{
+	if (!n->primary)
+		return 0;
+	n->gate = false;
+	if (!node_wait(n, no_users, true)) {
+		n->gate = true;
+		return -ETIMEDOUT;
+	}
+	if (!node_wait(n, all_durable, true))
+		note("node %u: not all peers have said that they are durable", n->id);
+	node_flush(n);
+	end_streams(n);
+	n->primary = false;
+	applier_set_position(n, n->stream.position);
+	n->md.flags &= ~DITTO_MDF_PRIMARY;
+	n->md.durable_generation = n->md.generation;
+	n->md.durable_position = n->stream.position;
+	node_write_md(n);
+	note("node %u: is Secondary at %llu", n->id, n->stream.position);
+	state_refresh(n);
+	return 0;
+}
+
+void role_invalidate_peer(struct node *n, struct peer *p)
+{
+	if (!n->primary)
+		return;
+	p->bits_attach_id = 0;
+	ditto_bits_set_all(&p->bits);
+	if (p->conn) {
+		conn_fail(p->conn, false, "invalidated by command");
+		session_lost(p);
+		p->bits_attach_id = 0;
+	}
+	state_refresh(n);
+}
+
+int role_invalidate(struct node *n)
+{
+	struct ditto_md *md = &n->md;
+	u32 i;
+
+	if (!n->attached || n->primary)
+		return -EBUSY;
+	for (i = 0; i < SIM_NODES; i++) {
+		if (!n->peers[i].conn)
+			continue;
+		conn_fail(n->peers[i].conn, false, "the local copy was invalidated");
+		session_lost(&n->peers[i]);
+	}
+	if (role_wait_idle(n))
+		return -ETIMEDOUT;
+	md->flags |= DITTO_MDF_INCONSISTENT;
+	md->flags &= ~DITTO_MDF_OUTDATED;
+	md->generation = 0;
+	memset(md->history, 0, sizeof(md->history));
+	md->roster = 0;
+	n->attach_id = roster_new_generation();
+	applier_set_position(n, 0);
+	n->timeline = NULL;
+	n->next_timeline = NULL;
+	node_write_md(n);
+	note("node %u: was invalidated", n->id);
+	state_refresh(n);
+	return 0;
+}
+
+static int read_md(struct node *n)
+{
+	struct ditto_md_complaint why[DITTO_MD_SLOTS] = {};
+	struct disk *disk = &n->disk;
+	const struct ditto_md *expected = &disk->slot_md[disk->newest_slot];
+	u64 bytes = disk->slot_md[0].device_bytes;
+	u8 found[DITTO_MD_BLOCK];
+	int err;
+
+	err = ditto_md_choose(disk->slots, disk->internal, bytes, &n->md, why);
+	if (err) {
+		broken("G11", "node %u: no slot is sound: %s, %s", n->id, why[0].field,
+		       why[1].field);
+		return err;
+	}
+	ditto_md_encode(&n->md, n->md.slot, found);
+	if (n->md.sequence != expected->sequence || n->md.slot != disk->newest_slot ||
+	    memcmp(found, disk->slots[disk->newest_slot], sizeof(found)))
+		broken("G11", "node %u: took slot %u number %llu, the last whole one is slot %u number %llu",
+		       n->id, n->md.slot, n->md.sequence, disk->newest_slot, expected->sequence);
+	return 0;
+}
+
+int role_attach(struct node *n)
+{
+	u32 i;
+
+	if (n->attached || read_md(n))
+		return -EINVAL;
+	n->unclean = !(n->md.flags & DITTO_MDF_CLEAN);
+	n->attach_id = roster_new_generation();
+	n->attached = true;
+	applier_set_position(n, n->md.durable_position);
+	for (i = 0; i < SIM_NODES; i++) {
+		struct peer *p = &n->peers[i];
+
+		memset(p->words, 0, sizeof(p->words));
+		ditto_bits_init(&p->bits, p->words, SIM_BYTES, n->md.block_shift);
+		ditto_bits_set_all(&p->bits);
+		p->bits_attach_id = 0;
+	}
+	n->md.flags &= ~(DITTO_MDF_CLEAN | DITTO_MDF_PRIMARY);
+	node_write_md(n);
+	note("node %u: attached at %llu%s", n->id, n->md.durable_position,
+	     n->unclean ? ", unclean" : "");
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i != n->id)
+			session_connect(&n->peers[i]);
+	}
+	state_refresh(n);
+	return 0;
+}
+
+static int quiesce(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++)
+		session_disconnect(&n->peers[i], DITTO_BYE_DOWN);
+	if (role_wait_idle(n))
+		return -ETIMEDOUT;
+	node_flush(n);
+	n->md.durable_generation = n->md.generation;
+	n->md.durable_position = n->apply.written;
+	if (!n->unclean)
+		n->md.flags |= DITTO_MDF_CLEAN;
+	node_write_md(n);
+	return 0;
+}
+
+int role_detach(struct node *n)
+{
+	if (!n->attached)
+		return 0;
+	if (role_demote(n) || quiesce(n))
+		return -EBUSY;
+	n->attached = false;
+	applier_set_position(n, n->apply.written);
+	note("node %u: detached", n->id);
+	return 0;
+}

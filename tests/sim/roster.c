@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Mirrors kmod/roster.c. */
+#include "node.h"
+
+u64 roster_new_generation(void)
+{
+	return chance64() | 1;
+}
+
+void roster_know(struct peer *p)
+{
+	struct ditto_md *md = &p->node->md;
+	struct ditto_md_peer *entry = ditto_md_peer_find(md, p->id);
+
+	if (entry && entry->flags & DITTO_MDF_PEER_FULL)
+		return;
+	entry = ditto_md_peer_get(md, p->id);
+	entry->flags |= DITTO_MDF_PEER_FULL;
+	node_write_md(p->node);
+}
+
+static void fill_roster(const struct ditto_md *md, struct ditto_wire_roster *roster, u64 previous)
+{
+	roster->roster = md->roster;
+	roster->roster_number = md->roster_number;
+	roster->generation = md->generation;
+	roster->previous = previous;
+}
+
+void roster_without(struct peer *p)
+{
+	struct node *n = p->node;
+	struct ditto_md *md = &n->md;
+	struct ditto_md_peer *entry = ditto_md_peer_get(md, p->id);
+	struct ditto_wire_roster roster;
+	u64 previous = md->generation;
+
+	if (entry) {
+		entry->flags |= DITTO_MDF_PEER_FULL;
+		entry->generation = previous;
+	}
+	md->roster &= ~BIT(p->id);
+	md->roster_number++;
+	md->roster_generation = roster_new_generation();
+	ditto_md_push_generation(md, md->roster_generation);
+	node_write_md(n);
+	note("node %u: %u has left the roster, which is %x", n->id, p->id, md->roster);
+	fill_roster(md, &roster, previous);
+	n->rosters++;
+	request_roster(n, DITTO_ENTRY_ROSTER, &roster);
+}
+
+void roster_join(struct peer *p)
+{
+	struct node *n = p->node;
+	struct ditto_wire_roster roster;
+
+	if (!p->conn || p->conn->failed || !n->primary || p->joining ||
+	    node_member(n, p->id) || !p->running)
+		return;
+	syncer_end(p, NULL);
+	n->md.roster |= BIT(p->id);
+	n->md.roster_number++;
+	p->joining = true;
+	n->timeline->left[p->id] = NEVER;
+	note("node %u: %u joins, the roster is %x", n->id, p->id, n->md.roster);
+	fill_roster(&n->md, &roster, n->md.generation);
+	request_roster(n, DITTO_ENTRY_JOIN, &roster);
+}
+
+static void joined(struct node *n, u32 roster)
+{
+	struct ditto_md_peer *entry;
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i == n->id || !(roster & BIT(i)) || !n->peers[i].joining)
+			continue;
+		n->peers[i].joining = false;
+		entry = ditto_md_peer_find(&n->md, i);
+		if (entry) {
+			entry->flags &= ~DITTO_MDF_PEER_FULL;
+			entry->generation = n->md.generation;
+		}
+		note("node %u: %u is up to date", n->id, i);
+	}
+	node_write_md(n);
+}
+
+void roster_done(struct node *n)
+{
+	struct ditto_stream_out out;
+	struct ditto_entry *e, *next;
+	LIST_HEAD(done);
+
+	list_splice_tail_init(&n->roster_done, &done);
+	list_for_each_entry_safe(e, next, &done, note) {
+		struct request *r = container_of(e, struct request, entry);
+
+		list_del_init(&e->note);
+		if (e->kind == DITTO_ENTRY_JOIN)
+			joined(n, r->roster.roster);
+		else
+			n->rosters--;
+		request_put(r);
+	}
+	if (n->rosters)
+		return;
+	ditto_stream_out_init(&out);
+	ditto_stream_unhold(&n->stream, &out);
+	request_dispatch(n, &out);
+}
+
+static void take_generations(struct ditto_md *md, const struct ditto_wire_start *start)
+{
+	md->generation = start->generation;
+	memcpy(md->history, start->history, sizeof(md->history));
+	md->roster = start->roster;
+	md->roster_number = start->roster_number;
+	md->roster_generation = start->generation;
+}
+
+void roster_start(struct node *n, const struct ditto_wire_start *start)
+{
+	if (start->mode == DITTO_MODE_MEMBER) {
+		take_generations(&n->md, start);
+	} else {
+		n->target = *start;
+		n->md.flags |= DITTO_MDF_INCONSISTENT;
+	}
+	node_write_md(n);
+}
+
+static void shift_generation(struct ditto_wire_start *start, u64 generation)
+{
+	memmove(start->history + 1, start->history,
+		sizeof(start->history) - sizeof(start->history[0]));
+	start->history[0] = start->generation;
+	start->generation = generation;
+}
+
+static bool apply_as_target(struct node *n, const struct ditto_wire_roster *roster, bool *done)
+{
+	struct ditto_wire_start *target = &n->target;
+
+	if (roster->previous != target->generation)
+		return false;
+	if (roster->generation != target->generation)
+		shift_generation(target, roster->generation);
+	target->roster = roster->roster;
+	target->roster_number = roster->roster_number;
+	*done = roster->roster & BIT(n->id);
+	if (!*done)
+		return true;
+	take_generations(&n->md, target);
+	n->md.flags &= ~(DITTO_MDF_INCONSISTENT | DITTO_MDF_OUTDATED);
+	n->unclean = false;
+	return true;
+}
+
+static bool apply_as_member(struct node *n, const struct ditto_wire_roster *roster)
+{
+	struct ditto_md *md = &n->md;
+
+	if (roster->previous != md->generation)
+		return false;
+	if (roster->generation != md->generation)
+		ditto_md_push_generation(md, roster->generation);
+	md->roster = roster->roster;
+	md->roster_number = roster->roster_number;
+	md->roster_generation = roster->generation;
+	return true;
+}
+
+void roster_apply(struct node *n)
+{
+	struct item *item = n->roster;
+	struct conn *c = n->upstream;
+	bool sound, joined_now = false;
+
+	if (!item)
+		return;
+	sound = n->apply.target ? apply_as_target(n, &item->roster, &joined_now) :
+				  apply_as_member(n, &item->roster);
+	if (!sound && c)
+		conn_fail(c, false, "roster follows another generation");
+	if (sound)
+		node_write_md(n);
+	note("node %u: has recorded roster %x", n->id, n->md.roster);
+	applier_roster_done(n, joined_now);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "schedule.h"
+
+#define CANDIDATES	512u
+#define SETTLE_EVENTS	30000u
+
+enum happening {
+	H_CONF, H_CONF_TIMEOUT, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK,
+	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, HAPPENINGS,
+};
+
+/* Rare things, beside those that are drawn anew at each shake. */
+#define USUAL		16u
+#define RARE		1u
+
+struct candidate {
+	enum happening what;
+	struct node *node;
+	u32 a;			/* peer, or the access's place among those of the disk */
+	u32 lane;
+	u32 weight;
+};
+
+bool disk_held[SIM_NODES];
+
+static u32 weights[SIM_NODES][HAPPENINGS][DITTO_LANES];
+static struct candidate candidates[CANDIDATES];
+static u32 candidate_count, weight_sum;
+
+void schedule_shake(void)
+{
+	static const u32 choices[] = { 1, 8, 16, 16, 16, 16, 64, 200 };
+	u32 n, what, lane;
+
+	for (n = 0; n < SIM_NODES; n++) {
+		for (what = 0; what < HAPPENINGS; what++) {
+			for (lane = 0; lane < DITTO_LANES; lane++)
+				weights[n][what][lane] = choices[chance(ARRAY_SIZE(choices))];
+		}
+	}
+}
+
+void schedule_init(void)
+{
+	memset(disk_held, 0, sizeof(disk_held));
+	schedule_shake();
+}
+
+static void add(enum happening what, struct node *n, u32 a, u32 lane, u32 share)
+{
+	u32 weight = weights[n->id][what][lane] * share;
+
+	if (candidate_count == CANDIDATES)
+		return;
+	candidates[candidate_count++] = (struct candidate){ what, n, a, lane, weight };
+	weight_sum += weight;
+}
+
+static void add_conn(struct node *n, struct conn *c)
+{
+	u32 lane;
+
+	for (lane = 0; lane < DITTO_LANES; lane++) {
+		if (conn_can_send(c, lane))
+			add(H_SEND, n, c->peer->id, lane, USUAL);
+		if (conn_can_receive(c, lane))
+			add(H_RECEIVE, n, c->peer->id, lane, USUAL);
+	}
+	if (conn_can_fail(c))
+		add(H_FAIL, n, c->peer->id, 0, 2 * RARE);
+}
+
+static void add_peer(struct node *n, u32 peer, bool idle)
+{
+	struct peer *p = &n->peers[peer];
+
+	if (syncer_due(p))
+		add(H_SYNC, n, peer, 0, USUAL);
+	if (p->conn && !p->conn->failed)
+		add_conn(n, p->conn);
+	if (idle && net_offered(n->id, peer))
+		add(H_LANES, n, peer, 0, USUAL);
+	if (peer > n->id && net_can_connect(n->id, peer))
+		add(H_CONNECT, n, peer, 0, 4 * RARE);
+}
+
+static void add_disk(struct node *n, bool quiet)
+{
+	const struct disk_io *io;
+	u32 i = 0;
+
+	if (disk_held[n->id])
+		return;
+	list_for_each_entry(io, &n->disk.ios, link)
+		add(H_IO, n, i++, 0, USUAL);
+	if (!quiet && n->disk.dirty)
+		add(H_WRITE_BACK, n, 0, 0, RARE);
+}
+
+static void add_node(struct node *n, bool quiet)
+{
+	bool idle = !n->fiber.running;
+	u32 peer;
+
+	if (idle ? state_due(n) : n->wait(n))
+		add(H_CONF, n, 0, 0, USUAL);
+	else if (!idle && n->wait_timed)
+		add(H_CONF_TIMEOUT, n, 0, 0, quiet ? RARE : 0);
+	if (n->pump_due)
+		add(H_PUMP, n, 0, 0, USUAL);
+	if (request_submit_due(n))
+		add(H_SUBMIT, n, 0, 0, USUAL);
+	if (!list_empty(&n->handed))
+		add(H_HANDED, n, 0, 0, USUAL);
+	if (applier_idle_due(n))
+		add(H_IDLE, n, 0, 0, RARE);
+	for (peer = 0; peer < SIM_NODES; peer++) {
+		if (peer != n->id)
+			add_peer(n, peer, idle && !n->command);
+	}
+	add_disk(n, quiet);
+}
+
+static void collect(bool quiet)
+{
+	u32 i;
+
+	candidate_count = 0;
+	weight_sum = 0;
+	for (i = 0; i < SIM_NODES; i++) {
+		if (nodes[i].powered)
+			add_node(&nodes[i], quiet);
+	}
+}
+
+static void run_conf(struct node *n)
+{
+	if (n->fiber.running)
+		fiber_resume(&n->fiber);
+	else
+		state_run(n);
+}
+
+static void advance_io(struct node *n, u32 place)
+{
+	struct disk_io *io;
+
+	list_for_each_entry(io, &n->disk.ios, link) {
+		if (!place--) {
+			disk_advance(&n->disk, io);
+			return;
+		}
+	}
+}
+
+static void happen(const struct candidate *c)
+{
+	struct node *n = c->node;
+
+	switch (c->what) {
+	case H_CONF_TIMEOUT:
+		n->timed_out = true;
+		fallthrough;
+	case H_CONF:
+		run_conf(n);
+		break;
+	case H_PUMP:
+		applier_pump(n);
+		break;
+	case H_SUBMIT:
+		request_submit_work(n);
+		break;
+	case H_HANDED:
+		applier_submit_handed(n);
+		break;
+	case H_SYNC:
+		syncer_work(&n->peers[c->a]);
+		break;
+	case H_IDLE:
+		applier_idle_flush(n);
+		break;
+	case H_IO:
+		advance_io(n, c->a);
+		break;
+	case H_WRITE_BACK:
+		disk_write_back(&n->disk);
+		break;
+	case H_SEND:
+		conn_lane_send(n->peers[c->a].conn, c->lane);
+		break;
+	case H_RECEIVE:
+		conn_lane_receive(n->peers[c->a].conn, c->lane);
+		break;
+	case H_FAIL:
+		conn_fail(n->peers[c->a].conn, false, "silent, or reset");
+		break;
+	case H_CONNECT:
+		net_connect(n->id, c->a);
+		break;
+	case H_LANES:
+		n->command = COMMAND_LANES;
+		n->command_peer = c->a;
+		n->command_session = net_offered(n->id, c->a);
+		run_conf(n);
+		break;
+	case HAPPENINGS:
+		break;
+	}
+}
+
+static bool one(bool quiet)
+{
+	u32 drawn, i;
+
+	collect(quiet);
+	if (!weight_sum)
+		return false;
+	drawn = chance(weight_sum);
+	for (i = 0; drawn >= candidates[i].weight; i++)
+		drawn -= candidates[i].weight;
+	sim.clock++;
+	happen(&candidates[i]);
+	check_order();
+	return true;
+}
+
+bool schedule_one(void)
+{
+	if (one_in(60))
+		schedule_shake();
+	return one(false);
+}
+
+bool schedule_settle(void)
+{
+	u32 i;
+
+	for (i = 0; i < SETTLE_EVENTS && !sim.failed; i++) {
+		if (!one(true))
+			return true;
+	}
+	return sim.failed;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What happens next. Everything that can happen is a candidate with a weight;
+ * the weights change now and then, so that some parts of the cluster nearly
+ * stand still while others run.
+ */
+#ifndef DITTO_SIM_SCHEDULE_H
+#define DITTO_SIM_SCHEDULE_H
+
+#include "node.h"
+
+/* Scenarios: this disk does nothing; only this access of it goes on. */
+extern bool disk_held[SIM_NODES];
+
+void schedule_init(void);
+/* Draw new weights. */
+void schedule_shake(void);
+/* Let one thing happen. Return: false where nothing can. */
+bool schedule_one(void);
+/* Until nothing can happen any more. Return: false where it does not end. */
+bool schedule_settle(void);
+
+#endif /* DITTO_SIM_SCHEDULE_H */

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Mirrors kmod/session.c. */
+#include "node.h"
+
+void session_connect(struct peer *p)
+{
+	if (p->connection_state == STANDALONE)
+		p->connection_state = CONNECTING;
+}
+
+void session_disconnect(struct peer *p, enum ditto_wire_bye why)
+{
+	if (p->conn) {
+		conn_bye(p->conn, why, true, "disconnected by command");
+		session_lost(p);
+	}
+	p->connection_state = STANDALONE;
+}
+
+void session_lanes(struct peer *p, struct session *s)
+{
+	if (p->connection_state != CONNECTING || !p->node->attached || s->broken)
+		return;
+	p->events = 0;
+	p->conn = conn_new(p, s);
+	p->state_valid = false;
+	p->connection_state = HANDSHAKE;
+	conn_begin(p->conn);
+}
+
+static void send_start(struct peer *p, bool member, u64 position, u64 epoch)
+{
+	struct ditto_wire_header header = { .type = DITTO_WIRE_START };
+	const struct ditto_md *md = &p->node->md;
+	struct ditto_wire_start start = {
+		.mode = member ? DITTO_MODE_MEMBER : DITTO_MODE_TARGET,
+		.roster = md->roster,
+		.roster_number = md->roster_number,
+		.generation = md->generation,
+		.position = position,
+		.epoch = epoch,
+	};
+	u8 buf[DITTO_WIRE_START_BYTES];
+
+	memcpy(start.history, md->history, sizeof(start.history));
+	ditto_wire_put_start(&start, buf);
+	conn_send(p->conn, DITTO_LANE_WRITES, &header, buf, sizeof(buf));
+}
+
+void session_lead(struct peer *p, bool member)
+{
+	struct node *n = p->node;
+	u64 position;
+
+	if (p->reads) {
+		conn_fail(p->conn, false, "reads of an earlier resync are under way");
+		return;
+	}
+	if (member)
+		ditto_bits_clear_all(&p->bits);
+	else if (!p->bits_attach_id || p->bits_attach_id != p->state.attach_id)
+		ditto_bits_set_all(&p->bits);
+	p->bits_attach_id = p->state.attach_id;
+	position = ditto_stream_follow(&n->stream, p->id);
+	ditto_stream_count(&n->stream, p->id, position + 1);
+	note("node %u: leads %u as %s from %llu, %llu bits", n->id, p->id,
+	     member ? "member" : "target", position, p->bits.set);
+	send_start(p, member, position, n->stream.epoch);
+	p->conn->streaming = true;
+}
+
+static void check_outdated(struct peer *p)
+{
+	struct node *n = p->node;
+	struct ditto_wire_state mine, theirs = p->state;
+
+	state_mine(n, &mine);
+	if (mine.flags & (DITTO_STATEF_PRIMARY | DITTO_STATEF_OUTDATED | DITTO_STATEF_DISKLESS) ||
+	    !ditto_history_outdates(&mine, n->id, &theirs))
+		return;
+	note("node %u: outdated by %u", n->id, p->id);
+	n->md.flags |= DITTO_MDF_OUTDATED;
+	node_write_md(n);
+}
+
+void session_hello(struct peer *p)
+{
+	struct conn *c = p->conn;
+	struct ditto_wire_state mine;
+	enum ditto_meeting meeting;
+
+	if (!c || c->failed)
+		return;
+	state_mine(p->node, &mine);
+	meeting = ditto_history_meet(&mine, &c->hello.state);
+	note("node %u: meets %u: %u", p->node->id, p->id, meeting);
+	if (meeting == DITTO_MEETING_DIVERGED) {
+		conn_bye(c, DITTO_BYE_DIVERGED, true, "histories have diverged");
+		return;
+	}
+	check_outdated(p);
+	c->open = true;
+	p->connection_state = CONNECTED;
+	conn_unpark(c);
+	if (meeting == DITTO_MEETING_FILL || meeting == DITTO_MEETING_LEAD) {
+		roster_know(p);
+		session_lead(p, false);
+	}
+}
+
+void session_state(struct peer *p)
+{
+	struct node *n = p->node;
+
+	if (!p->conn)
+		return;
+	if (!(p->state.flags & DITTO_STATEF_PRIMARY) && n->upstream == p->conn)
+		applier_lost(n, p->conn);
+	check_outdated(p);
+}
+
+static const char *check_start(struct node *n, const struct ditto_wire_start *start)
+{
+	struct ditto_wire_state mine, theirs = {
+		.flags = DITTO_STATEF_PRIMARY,
+		.generation = start->generation,
+		.position = start->position,
+	};
+	enum ditto_relation relation;
+
+	if (n->primary)
+		return "this node is Primary too";
+	if (n->upstream)
+		return "this node follows another Primary";
+	if (!applier_idle(n))
+		return "still writing what the last Primary sent";
+	memcpy(theirs.history, start->history, sizeof(theirs.history));
+	state_mine(n, &mine);
+	relation = ditto_history_relate(&mine, &theirs);
+	if (start->mode == DITTO_MODE_TARGET)
+		return relation == DITTO_RELATION_AHEAD ? "this copy is newer" :
+		       relation == DITTO_RELATION_DIVERGED &&
+		       !(mine.flags & DITTO_STATEF_INCONSISTENT) ? "histories have diverged" : NULL;
+	if (mine.flags & (DITTO_STATEF_INCONSISTENT | DITTO_STATEF_OUTDATED |
+			  DITTO_STATEF_UNCLEAN))
+		return "this copy does not count as equal";
+	if (relation != DITTO_RELATION_BEHIND && relation != DITTO_RELATION_SAME)
+		return "this copy is not an ancestor of the Primary's";
+	if (mine.position != start->position)
+		return "positions differ";
+	return NULL;
+}
+
+void session_start(struct peer *p)
+{
+	struct node *n = p->node;
+	struct conn *c = p->conn;
+	const char *refusal;
+
+	if (!c || c->failed)
+		return;
+	refusal = check_start(n, &c->start);
+	if (refusal) {
+		conn_fail(c, false, refusal);
+		return;
+	}
+	n->next_timeline = c->start_timeline;
+	roster_start(n, &c->start);
+	applier_begin(n, c, &c->start);
+	conn_say(c, DITTO_WIRE_READY, c->start.position);
+	conn_unpark(c);
+}
+
+void session_ready(struct peer *p)
+{
+	if (!p->conn || !p->node->primary)
+		return;
+	if (!node_member(p->node, p->id))
+		syncer_begin(p);
+}
+
+static void missing(void *arg, u64 start, u64 size)
+{
+	struct peer *p = arg;
+
+	ditto_bits_set(&p->bits, start, size);
+}
+
+void session_leave(struct peer *p, bool hold)
+{
+	struct node *n = p->node;
+	struct ditto_stream_out out;
+
+	ditto_stream_out_init(&out);
+	if (n->stream.followers[p->id].active) {
+		if (hold) {
+			ditto_stream_hold(&n->stream);
+			n->timeline->left[p->id] = sim.clock;
+		}
+		ditto_stream_drop(&n->stream, p->id, missing, p, &out);
+	}
+	request_dispatch(n, &out);
+}
+
+void session_lost(struct peer *p)
+{
+	struct node *n = p->node;
+	struct conn *c = p->conn;
+	bool member;
+
+	if (!c)
+		return;
+	member = n->primary && node_member(n, p->id);
+	note("node %u: has lost %u%s", n->id, p->id, member ? ", a member" : "");
+	conn_close(c);
+	syncer_end(p, c);
+	applier_lost(n, c);
+	p->conn = NULL;
+	p->state_valid = false;
+	session_leave(p, member);
+	p->events = 0;
+	p->joining = false;
+	p->connection_state = c->final ? STANDALONE : CONNECTING;
+	if (member)
+		roster_without(p);
+}
