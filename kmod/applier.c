@@ -116,13 +116,31 @@ int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,
 	return err;
 }
 
+static bool settled(struct ditto_applier *app)
+{
+	return !app->active && !app->waiting && !app->flush_due && !atomic_read(&app->answers);
+}
+
+/*
+ * Under the lock: begin a flush that is due. Not for what a lost connection has
+ * left once it is all written: whoever finds the applier idle may take it over,
+ * and the disk away.
+ */
+static bool begin_flush(struct ditto_applier *app, bool idle)
+{
+	if (!app->upstream && settled(app))
+		return false;
+	if (!ditto_apply_flush_begin(&app->core, idle))
+		return false;
+	app->flush_due = true;
+	app->active++;
+	return true;
+}
+
 /* Under the lock: after something was written, is there more to do? */
 static bool advance(struct ditto_applier *app)
 {
-	if (!app->flush_due && ditto_apply_flush_begin(&app->core, false)) {
-		app->flush_due = true;
-		app->active++;
-	}
+	begin_flush(app, false);
 	if (app->upstream) {
 		set_bit(DITTO_CONN_ACK, &app->upstream->flags);
 		ditto_connection_kick(app->upstream);
@@ -145,8 +163,8 @@ static void item_written(struct ditto_item *item, blk_status_t status)
 	free_data(item);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_written(&app->core, &item->core);
-	app->active--;
 	more = advance(app);
+	app->active--;
 	spin_unlock_irqrestore(&app->lock, flags);
 	if (more)
 		ditto_applier_kick(app);
@@ -290,8 +308,8 @@ static void flush_end_io(struct bio *bio)
 	bio_uninit(bio);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_flush_end(&app->core, &reaped);
-	app->active--;
 	more = advance(app);
+	app->active--;
 	spin_unlock_irqrestore(&app->lock, flags);
 	free_items(&reaped);
 	if (more)
@@ -306,11 +324,6 @@ static void submit_flush(struct ditto_applier *app)
 	submit_bio_noacct(&app->flush);
 }
 
-static bool settled(struct ditto_applier *app)
-{
-	return !app->active && !app->waiting && !app->flush_due && !atomic_read(&app->answers);
-}
-
 void ditto_applier_pump(struct ditto_applier *app)
 {
 	struct ditto_apply_item *next;
@@ -322,10 +335,9 @@ void ditto_applier_pump(struct ditto_applier *app)
 		if (next) {
 			app->waiting--;
 			app->active++;
-		} else if (ditto_apply_flush_begin(&app->core, false)) {
+		} else {
 			/* Entries that are written by themselves ask for it here. */
-			app->flush_due = true;
-			app->active++;
+			begin_flush(app, false);
 		}
 		flush = app->flush_due;
 		app->flush_due = false;
@@ -358,15 +370,13 @@ static void idle_work(struct work_struct *work)
 	bool flush, again;
 
 	spin_lock_irq(&app->lock);
-	flush = !app->flush_due && ditto_apply_flush_begin(&app->core, true);
-	if (flush)
-		app->active++;
-	again = app->core.durable != app->core.received ||
-		app->core.extent_durable != app->core.extent_received;
+	flush = begin_flush(app, true);
+	again = app->upstream && (app->core.durable != app->core.received ||
+				  app->core.extent_durable != app->core.extent_received);
 	spin_unlock_irq(&app->lock);
 	if (flush)
-		submit_flush(app);
-	if (again && !READ_ONCE(app_resource(app)->disk->failed))
+		ditto_applier_kick(app);
+	if (again)
 		queue_delayed_work(applier_wq, &app->idle, HZ);
 }
 
@@ -380,10 +390,9 @@ bool ditto_applier_ack(struct ditto_applier *app, struct ditto_connection *conn,
 {
 	bool mine;
 
-	if (READ_ONCE(app_resource(app)->disk->failed))
-		return false;
 	spin_lock_irq(&app->lock);
-	mine = app->upstream == conn;
+	/* Under the lock: what a failed disk was given is written for the core. */
+	mine = app->upstream == conn && !READ_ONCE(app_resource(app)->disk->failed);
 	ack->received = app->core.received;
 	ack->written = app->core.written;
 	ack->durable = app->core.durable;
@@ -438,9 +447,21 @@ u64 ditto_applier_position(struct ditto_applier *app)
 	unsigned long flags;
 
 	spin_lock_irqsave(&app->lock, flags);
-	position = app->core.written;
+	/* What a lost Primary had sent whole will be written, and nothing else. */
+	position = app->upstream ? app->core.written : app->core.received;
 	spin_unlock_irqrestore(&app->lock, flags);
 	return position;
+}
+
+u64 ditto_applier_written(struct ditto_applier *app)
+{
+	u64 written;
+	unsigned long flags;
+
+	spin_lock_irqsave(&app->lock, flags);
+	written = app->core.written;
+	spin_unlock_irqrestore(&app->lock, flags);
+	return written;
 }
 
 void ditto_applier_set_position(struct ditto_applier *app, u64 position)
@@ -499,7 +520,7 @@ int ditto_applier_init(void)
 	err = bioset_init(&part_set, POOL_PARTS, 0, 0);
 	if (err)
 		goto no_parts;
-	applier_wq = alloc_workqueue("ditto_applier", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	applier_wq = alloc_workqueue("ditto_applier", WQ_MEM_RECLAIM, 0);
 	if (applier_wq)
 		return 0;
 	err = -ENOMEM;

@@ -83,8 +83,13 @@ void ditto_applier_lost(struct ditto_applier *app, struct ditto_connection *conn
 /* Has all that was received been written, and is nothing under way? */
 bool ditto_applier_idle(struct ditto_applier *app);
 
-/* Position up to which everything has been applied; exact while idle. */
+/*
+ * Position up to which everything has been applied; without upstream, up to
+ * which it will have been when the applier is idle, and nothing beyond it.
+ */
 u64 ditto_applier_position(struct ditto_applier *app);
+/* Position up to which the local disk may be read. */
+u64 ditto_applier_written(struct ditto_applier *app);
 /* Without a stream: where the disk stands. */
 void ditto_applier_set_position(struct ditto_applier *app, u64 position);
 

@@ -235,6 +235,42 @@ static void queue_hello(struct ditto_connection *conn)
 	ditto_connection_send(conn, DITTO_LANE_CONTROL, &header, buf, sizeof(buf));
 }
 
+static void free_messages(struct ditto_connection *conn)
+{
+	struct ditto_message *message, *next;
+	int i;
+
+	for (i = 0; i < DITTO_LANES; i++) {
+		list_for_each_entry_safe(message, next, &conn->lanes[i].queue, link)
+			mempool_free(message, &message_pool);
+		INIT_LIST_HEAD(&conn->lanes[i].queue);
+	}
+}
+
+static void connection_free_work(struct work_struct *work)
+{
+	struct ditto_connection *conn = container_of(work, struct ditto_connection, free_work);
+	int i;
+
+	/* Who held a reference may have kicked it after it was closed. */
+	cancel_delayed_work_sync(&conn->timer);
+	cancel_work_sync(&conn->work);
+	free_messages(conn);
+	for (i = 0; i < DITTO_LANES; i++)
+		if (conn->lanes[i].sock)
+			sockfd_put(conn->lanes[i].sock);
+	ditto_peer_put(conn->peer);
+	kvfree(conn);
+}
+
+/* The last reference may go in an interrupt. */
+static void connection_free(struct kref *ref)
+{
+	struct ditto_connection *conn = container_of(ref, struct ditto_connection, ref);
+
+	queue_work(connection_wq, &conn->free_work);
+}
+
 struct ditto_connection *ditto_connection_new(struct ditto_peer *peer, u64 cookie, const int *fds,
 					      struct netlink_ext_ack *extack)
 {
@@ -250,6 +286,7 @@ struct ditto_connection *ditto_connection_new(struct ditto_peer *peer, u64 cooki
 	conn->cookie = cookie;
 	conn->heard = jiffies;
 	INIT_WORK(&conn->work, connection_work);
+	INIT_WORK(&conn->free_work, connection_free_work);
 	INIT_DELAYED_WORK(&conn->timer, connection_timer);
 	spin_lock_init(&conn->queue_lock);
 	INIT_LIST_HEAD(&conn->extents);
@@ -277,27 +314,6 @@ void ditto_connection_begin(struct ditto_connection *conn)
 		lane_attach(&conn->lanes[i]);
 	ditto_connection_kick(conn);
 	queue_delayed_work(connection_wq, &conn->timer, 0);
-}
-
-static void connection_free_work(struct work_struct *work)
-{
-	struct ditto_connection *conn = container_of(work, struct ditto_connection, work);
-	int i;
-
-	for (i = 0; i < DITTO_LANES; i++)
-		if (conn->lanes[i].sock)
-			sockfd_put(conn->lanes[i].sock);
-	ditto_peer_put(conn->peer);
-	kvfree(conn);
-}
-
-/* The last reference may go in an interrupt. */
-static void connection_free(struct kref *ref)
-{
-	struct ditto_connection *conn = container_of(ref, struct ditto_connection, ref);
-
-	INIT_WORK(&conn->work, connection_free_work);
-	queue_work(connection_wq, &conn->work);
 }
 
 void ditto_connection_put(struct ditto_connection *conn)
@@ -329,7 +345,6 @@ void ditto_connection_fail(struct ditto_connection *conn, bool final, const char
 
 void ditto_connection_close(struct ditto_connection *conn)
 {
-	struct ditto_message *message, *next;
 	int i;
 
 	for (i = 0; i < DITTO_LANES; i++)
@@ -337,17 +352,9 @@ void ditto_connection_close(struct ditto_connection *conn)
 	cancel_delayed_work_sync(&conn->timer);
 	cancel_work_sync(&conn->work);
 	for (i = 0; i < DITTO_LANES; i++) {
-		struct ditto_lane *lane = &conn->lanes[i];
-
-		ditto_lane_send_abort(lane);
-		ditto_lane_receive_abort(lane);
-		list_for_each_entry_safe(message, next, &lane->queue, link)
-			mempool_free(message, &message_pool);
-		INIT_LIST_HEAD(&lane->queue);
+		ditto_lane_send_abort(&conn->lanes[i]);
+		ditto_lane_receive_abort(&conn->lanes[i]);
 	}
-	if (conn->cursor)
-		ditto_request_put(conn->cursor);
-	conn->cursor = NULL;
 }
 
 void ditto_connection_unpark(struct ditto_connection *conn)
@@ -407,6 +414,12 @@ void ditto_connection_bye(struct ditto_connection *conn, enum ditto_wire_bye why
 		return;
 	ditto_connection_say(conn, DITTO_WIRE_BYE, why);
 	flush_work(&conn->work);
+	if (test_bit(DITTO_CONN_FAILED, &conn->flags)) {
+		/* The peer has closed in answer: the reason is ours all the same. */
+		spin_lock_irq(&conn->res->stream_lock);
+		strscpy(conn->peer->reason, reason, sizeof(conn->peer->reason));
+		spin_unlock_irq(&conn->res->stream_lock);
+	}
 	ditto_connection_fail(conn, final, "%s", reason);
 }
 
@@ -417,8 +430,8 @@ int ditto_connection_init(void)
 
 	if (err)
 		return err;
-	connection_wq = alloc_workqueue("ditto_connection",
-					WQ_MEM_RECLAIM | WQ_HIGHPRI | WQ_CPU_INTENSIVE, 0);
+	/* Not WQ_HIGHPRI: a resync would take the CPUs from those who write. */
+	connection_wq = alloc_workqueue("ditto_connection", WQ_MEM_RECLAIM | WQ_CPU_INTENSIVE, 0);
 	if (connection_wq)
 		return 0;
 	mempool_exit(&message_pool);

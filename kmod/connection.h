@@ -68,6 +68,7 @@ struct ditto_lane_rx {
  * @length: bytes in @head, 0 when the lane is idle
  * @sent: bytes of @head gone
  * @data: payload pages, or NULL
+ * @more: another message follows at once
  * @vec: page of @data
  * @vec_sent: bytes of it gone
  * @request: whose pages @data are; a reference is held
@@ -79,6 +80,7 @@ struct ditto_lane_tx {
 	u32 length;
 	u32 sent;
 	struct bio *data;
+	bool more;
 	u32 vec;
 	u32 vec_sent;
 	struct ditto_request *request;
@@ -125,7 +127,6 @@ enum ditto_connection_flag {
  * @extents: struct ditto_extent_io whose data is there
  * @hello: the peer's, from when DITTO_PEER_HELLO is told
  * @start: the peer's, from when DITTO_PEER_START is told
- * @cursor: last request sent; a reference is held; only the work's
  * @position: of the last entry sent whole; only the work's
  * @heard: jiffies of the last byte received
  */
@@ -137,11 +138,11 @@ struct ditto_connection {
 	unsigned long flags;
 	struct work_struct work;
 	struct delayed_work timer;
+	struct work_struct free_work;
 	spinlock_t queue_lock;
 	struct list_head extents;
 	struct ditto_wire_hello hello;
 	struct ditto_wire_start start;
-	struct ditto_request *cursor;
 	u64 position;
 	unsigned long heard;
 	struct ditto_lane lanes[DITTO_LANES];

@@ -16,8 +16,15 @@
 #include "resource.h"
 #include "trace.h"
 
-/* Messages of one lane before the others have their turn. */
-#define RECEIVE_BUDGET	32
+/*
+ * Messages of one lane before the others have their turn: few of those that
+ * nobody waits for.
+ */
+static const int budgets[DITTO_LANES] = {
+	[DITTO_LANE_CONTROL]	= 32,
+	[DITTO_LANE_WRITES]	= 32,
+	[DITTO_LANE_BULK]	= 1,
+};
 
 /* Bytes received, 0 at the end of the connection, or a negative errno. */
 static int receive(struct ditto_lane *lane, struct iov_iter *iter)
@@ -157,7 +164,7 @@ int ditto_lane_receive(struct ditto_lane *lane)
 	int moved = 0;
 	int ret = 0;
 
-	while (moved < RECEIVE_BUDGET && !READ_ONCE(lane->rx.parked) &&
+	while (moved < budgets[lane->id] && !READ_ONCE(lane->rx.parked) &&
 	       !test_bit(DITTO_CONN_FAILED, &lane->conn->flags)) {
 		ret = receive_part(lane);
 		if (ret < 0)

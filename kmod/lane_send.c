@@ -16,8 +16,15 @@
 #include "syncer.h"
 #include "trace.h"
 
-/* Messages of one lane before the others have their turn. */
-#define SEND_BUDGET	16
+/*
+ * Messages of one lane before the others have their turn: few of those that
+ * nobody waits for.
+ */
+static const int budgets[DITTO_LANES] = {
+	[DITTO_LANE_CONTROL]	= 32,
+	[DITTO_LANE_WRITES]	= 16,
+	[DITTO_LANE_BULK]	= 1,
+};
 
 static const u8 entry_types[] = {
 	[DITTO_ENTRY_WRITE]	= DITTO_WIRE_WRITE,
@@ -51,6 +58,7 @@ static void load(struct ditto_lane *lane, struct ditto_wire_header *header, u32 
 	tx->data = data;
 	tx->vec = 0;
 	tx->vec_sent = 0;
+	tx->more = false;
 	trace_ditto_send(lane->conn, header);
 }
 
@@ -79,26 +87,23 @@ static bool load_ack(struct ditto_lane *lane)
 	return true;
 }
 
+/* The next request for this follower, with a reference. */
 static struct ditto_request *next_request(struct ditto_connection *conn)
 {
 	struct ditto_resource *res = conn->res;
-	struct ditto_request *old = conn->cursor;
+	struct ditto_request *req = NULL;
 	struct ditto_entry *e;
 
 	if (!test_bit(DITTO_CONN_STREAMING, &conn->flags))
 		return NULL;
 	spin_lock_irq(&res->stream_lock);
-	e = ditto_stream_next(&res->stream, conn->peer->node_id, old ? &old->entry : NULL);
+	e = ditto_stream_next(&res->stream, conn->peer->node_id, NULL);
 	if (e) {
-		conn->cursor = ditto_request_of(e);
-		refcount_inc(&conn->cursor->ref);
+		req = ditto_request_of(e);
+		refcount_inc(&req->ref);
 	}
 	spin_unlock_irq(&res->stream_lock);
-	if (!e)
-		return NULL;
-	if (old)
-		ditto_request_put(old);
-	return conn->cursor;
+	return req;
 }
 
 static bool load_entry(struct ditto_lane *lane)
@@ -133,6 +138,8 @@ static bool load_entry(struct ditto_lane *lane)
 	}
 	load(lane, &header, small, e->kind == DITTO_ENTRY_WRITE ? req->local : NULL);
 	lane->tx.request = req;
+	/* The next one follows in this run: let them share packets. */
+	lane->tx.more = READ_ONCE(lane->conn->res->stream.position) > e->position;
 	return true;
 }
 
@@ -169,7 +176,7 @@ static int send_head(struct ditto_lane *lane)
 	struct kvec vec;
 	int ret;
 
-	if (tx->data)
+	if (tx->data || tx->more)
 		msg.msg_flags |= MSG_MORE;
 	while (tx->sent < tx->length) {
 		vec.iov_base = tx->head + tx->sent;
@@ -191,7 +198,7 @@ static int send_data(struct ditto_lane *lane)
 		struct bio_vec *bv = &tx->data->bi_io_vec[tx->vec];
 
 		flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-		if (tx->vec + 1 < tx->data->bi_vcnt)
+		if (tx->more || tx->vec + 1 < tx->data->bi_vcnt)
 			flags |= MSG_MORE;
 		ret = ditto_sock_send_page(lane->sock, bv->bv_page, bv->bv_offset + tx->vec_sent,
 					   bv->bv_len - tx->vec_sent, flags);
@@ -212,8 +219,10 @@ static void finish(struct ditto_lane *lane)
 	u64 bytes = tx->length + (tx->data ? ditto_payload_bytes(tx->data) : 0);
 
 	WRITE_ONCE(lane->conn->peer->bytes_sent, lane->conn->peer->bytes_sent + bytes);
-	if (tx->request)
+	if (tx->request) {
 		lane->conn->position = tx->request->entry.position;
+		ditto_request_put(tx->request);
+	}
 	if (tx->extent)
 		ditto_syncer_sent(tx->extent);
 	tx->length = 0;
@@ -227,7 +236,7 @@ int ditto_lane_send(struct ditto_lane *lane)
 	unsigned int noreclaim;
 	int moved, err;
 
-	for (moved = 0; moved < SEND_BUDGET; moved++) {
+	for (moved = 0; moved < budgets[lane->id]; moved++) {
 		if (!lane->tx.length && !fill(lane))
 			break;
 		noreclaim = memalloc_noreclaim_save();
@@ -248,5 +257,7 @@ void ditto_lane_send_abort(struct ditto_lane *lane)
 {
 	if (lane->tx.extent)
 		ditto_syncer_sent(lane->tx.extent);
+	if (lane->tx.request)
+		ditto_request_put(lane->tx.request);
 	memset(&lane->tx, 0, sizeof(lane->tx));
 }

@@ -96,7 +96,7 @@ void ditto_reader_pump(struct ditto_resource *res)
 	if (bio_list_empty(&r->ready))
 		return;
 	spin_lock_irq(&r->lock);
-	if (ditto_applier_position(&res->applier) >= r->position) {
+	if (ditto_applier_written(&res->applier) >= r->position) {
 		bio_list_merge(&ready, &r->ready);
 		bio_list_init(&r->ready);
 	}

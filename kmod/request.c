@@ -217,6 +217,7 @@ static bool request_add(struct ditto_request *req)
 	}
 	ready = ditto_stream_add(&res->stream, &req->entry);
 	mark_absent(req);
+	res->last_write = jiffies;
 	trace_ditto_add(req);
 	ditto_request_kick(res);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
@@ -342,7 +343,7 @@ int ditto_request_init(void)
 	err = bioset_init(&clone_set, POOL_CLONES, 0, 0);
 	if (err)
 		goto no_clones;
-	submit_wq = alloc_workqueue("ditto_submit", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	submit_wq = alloc_workqueue("ditto_submit", WQ_MEM_RECLAIM, 0);
 	if (submit_wq)
 		return 0;
 	err = -ENOMEM;

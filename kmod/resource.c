@@ -232,12 +232,9 @@ static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *ex
 
 	if (!res->disk)
 		return 0;
-	if (atomic_read(&res->device->openers))
-		return ditto_refuse(extack, -EBUSY,
-				    "/dev/%s is in use %d times, last opened by %s (pid %d)",
-				    res->device->disk->disk_name, atomic_read(&res->device->openers),
-				    res->device->opener, res->device->opener_pid);
-	err = ditto_role_demote(res, extack);
+	err = ditto_role_check_unused(res->device, extack);
+	if (!err)
+		err = ditto_role_demote(res, extack);
 	if (!err)
 		err = quiesce(res, extack);
 	if (!err) {
@@ -249,6 +246,7 @@ static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *ex
 		return err;
 	ditto_device_del(res);
 	ditto_applier_shutdown(&res->applier);
+	ditto_verify_shutdown(res);
 	drop_disk(res);
 	return 0;
 }
@@ -339,6 +337,7 @@ static void resource_abandon(struct ditto_resource *res)
 		}
 		ditto_device_del(res);
 		ditto_applier_shutdown(&res->applier);
+	ditto_verify_shutdown(res);
 		drop_disk(res);
 	}
 	put_peers(res);

@@ -65,6 +65,7 @@ struct ditto_options {
  * @submit_work: does it
  * @rosters: roster entries that must be done before completions go on; under conf
  * @roster_done: roster entries that are done, under stream_lock
+ * @last_write: jiffies of the last write of a user, under stream_lock
  * @applier: the secondary's side
  * @target: what the START of the running resync said, and rosters since; under conf
  * @told: the state that peers were told last; under conf
@@ -104,6 +105,7 @@ struct ditto_resource {
 	struct list_head submit;
 	struct list_head submit_readers;
 	struct list_head roster_done;
+	unsigned long last_write;
 	struct work_struct submit_work;
 	struct ditto_applier applier;
 	struct ditto_wire_start target;

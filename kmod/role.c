@@ -90,7 +90,8 @@ static bool all_idle(struct ditto_resource *res)
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i] && !ditto_syncer_idle(res->peers[i]))
 			return false;
-	return ditto_applier_idle(&res->applier) && !READ_ONCE(res->verify.inflight);
+	return ditto_applier_idle(&res->applier) && !READ_ONCE(res->verify.inflight) &&
+	       !READ_ONCE(res->verify.running);
 }
 
 int ditto_role_wait_idle(struct ditto_resource *res)
@@ -209,14 +210,77 @@ static bool all_durable(struct ditto_resource *res)
 	return durable;
 }
 
-static int check_unused(struct ditto_device *dev, struct netlink_ext_ack *extack)
+/* Members that have failed leave the roster while there is a Primary to say so. */
+static void drop_failed(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+
+		if (peer && peer->connection &&
+		    test_bit(DITTO_CONN_FAILED, &peer->connection->flags))
+			ditto_session_lost(peer);
+	}
+}
+
+/* Followers that have not said durable for everything are given up. */
+static void fail_late(struct ditto_resource *res)
+{
+	u32 i, late = 0;
+
+	spin_lock_irq(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->stream.followers[i].active &&
+		    res->stream.followers[i].durable < res->stream.position)
+			late |= BIT(i);
+	spin_unlock_irq(&res->stream_lock);
+	for (; late; late &= late - 1) {
+		struct ditto_peer *peer = res->peers[__ffs(late)];
+
+		if (peer && peer->connection)
+			ditto_connection_fail(peer->connection, false,
+					      "did not become durable in time for the demotion");
+	}
+}
+
+/* Wait until every follower is durable; whoever is not in time is lost. */
+static void settle_followers(struct ditto_resource *res)
+{
+	unsigned long timeout = msecs_to_jiffies(res->options.timeout_ms);
+	int tries;
+
+	/* Each round loses a follower or ends; a loss is an entry for the others. */
+	for (tries = 0; tries < DITTO_MAX_NODES; tries++) {
+		drop_failed(res);
+		if (wait_event_killable_timeout(res->idle_wait, all_durable(res), timeout) > 0)
+			return;
+		fail_late(res);
+	}
+}
+
+/* A verify ends; whoever differs has left the roster when this returns. */
+static int end_verify(struct ditto_resource *res)
+{
+	int err;
+
+	if (!res->verify.peers)
+		return 0;
+	ditto_verify_stop(res);
+	err = ditto_role_wait_idle(res);
+	if (!err)
+		ditto_role_verified(res);
+	return err;
+}
+
+int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *extack)
 {
 	int openers = atomic_read(&dev->openers);
 
 	if (!openers)
 		return 0;
-	return ditto_refuse(extack, -EBUSY, "/dev/%s is in use %d times, last opened by %s (pid %d)",
-			    dev->disk->disk_name, openers, dev->opener, dev->opener_pid);
+	return ditto_refuse(extack, -EBUSY, "/dev/%s is in use, last opened by %s (pid %d), open %d times",
+			    dev->disk->disk_name, dev->opener, dev->opener_pid, openers);
 }
 
 /* No follower is sent anything any more; connections stay. */
@@ -249,22 +313,23 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	if (res->role != DITTO_ROLE_PRIMARY)
 		return 0;
 	md = &res->disk->md;
-	err = check_unused(res->device, extack);
+	err = ditto_role_check_unused(res->device, extack);
 	if (err)
 		return err;
+	err = end_verify(res);
+	if (err)
+		return ditto_refuse(extack, err, "the verify under way does not end");
 	err = ditto_device_close_gate(res->device);
 	if (err)
 		return ditto_refuse(extack, err, "writes under way do not end");
-	/* Followers flush unasked; one that does not within its time-out is lost. */
-	if (!wait_event_killable_timeout(res->idle_wait, all_durable(res),
-					 msecs_to_jiffies(res->options.timeout_ms)))
-		ditto_warn(res, "not all peers have said that they are durable");
+	settle_followers(res);
 	err = READ_ONCE(res->disk->failed) ? 0 : ditto_disk_flush(res->disk);
 	if (err) {
 		ditto_device_open_gate(res->device);
 		return ditto_refuse(extack, err, "cannot flush the disk: error %d", err);
 	}
 	end_streams(res);
+	ditto_roster_done(res);
 	spin_lock_irq(&res->stream_lock);
 	WRITE_ONCE(res->role, DITTO_ROLE_SECONDARY);
 	spin_unlock_irq(&res->stream_lock);

@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+struct ditto_device;
 struct ditto_peer;
 struct ditto_resource;
 struct netlink_ext_ack;
@@ -31,6 +32,9 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
  * Return: 0; -EBUSY while the device is open; -ETIMEDOUT, -EINTR.
  */
 int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack);
+
+/* Return: 0, -EBUSY with the name of a holder where the device is open. */
+int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *extack);
 
 /* Give up the local copy, or, with @peer, that of a peer of this Primary. */
 int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,

@@ -94,6 +94,16 @@ void ditto_roster_without(struct ditto_peer *peer)
 	ditto_request_roster(res, DITTO_ENTRY_ROSTER, &roster, 0);
 }
 
+static bool resync_finished(struct ditto_peer *peer)
+{
+	bool finished;
+
+	spin_lock_irq(&peer->res->stream_lock);
+	finished = peer->sync.running && ditto_resync_finished(&peer->sync.plan);
+	spin_unlock_irq(&peer->res->stream_lock);
+	return finished;
+}
+
 void ditto_roster_join(struct ditto_peer *peer)
 {
 	struct ditto_resource *res = peer->res;
@@ -102,13 +112,18 @@ void ditto_roster_join(struct ditto_peer *peer)
 
 	if (!peer->connection || test_bit(DITTO_CONN_FAILED, &peer->connection->flags) ||
 	    res->role != DITTO_ROLE_PRIMARY || peer->sync.joining ||
-	    ditto_state_member(res, peer) || !peer->sync.running)
+	    ditto_state_member(res, peer) || !resync_finished(peer))
 		return;
 	ditto_syncer_end(peer, NULL);
 	md = &res->disk->md;
-	/* In memory only: on disk it is a member when its word has come. */
+	/*
+	 * A member before it knows: should this node crash, it must not think
+	 * that it was alone. Its copy counts as missing until its word has come.
+	 */
 	md->roster |= BIT(peer->node_id);
 	md->roster_number++;
+	if (write_md(res))
+		return;
 	peer->sync.joining = true;
 	fill_roster(res, &roster, md->generation);
 	ditto_request_roster(res, DITTO_ENTRY_JOIN, &roster, peer->node_id);
@@ -152,7 +167,7 @@ void ditto_roster_done(struct ditto_resource *res)
 		list_del_init(&e->note);
 		if (e->kind == DITTO_ENTRY_JOIN)
 			joined(res, req->roster.roster);
-		else
+		else if (!WARN_ON_ONCE(!res->rosters))
 			res->rosters--;
 		ditto_request_put(req);
 	}

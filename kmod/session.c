@@ -29,8 +29,12 @@ int ditto_session_connect(struct ditto_peer *peer, struct netlink_ext_ack *extac
 
 void ditto_session_disconnect(struct ditto_peer *peer, enum ditto_wire_bye why)
 {
-	if (peer->connection) {
-		ditto_connection_bye(peer->connection, why, true, "disconnected by command");
+	struct ditto_connection *conn = peer->connection;
+
+	if (conn) {
+		/* Ours is the reason, also where the peer answers first. */
+		set_bit(DITTO_CONN_FINAL, &conn->flags);
+		ditto_connection_bye(conn, why, true, "disconnected by command");
 		ditto_session_lost(peer);
 	}
 	ditto_state_connection(peer, DITTO_CONNECTION_STANDALONE);
@@ -96,7 +100,11 @@ void ditto_session_lead(struct ditto_peer *peer, bool member)
 		ditto_bits_clear_all(&peer->bits);
 	else if (!peer->bits_attach_id || peer->bits_attach_id != peer->state.attach_id)
 		ditto_bits_set_all(&peer->bits);
-	peer->bits_attach_id = peer->state.attach_id;
+	/*
+	 * That a member's copy is equal is only what it has said; the bits mean
+	 * something once it has agreed to START.
+	 */
+	peer->bits_attach_id = member ? 0 : peer->state.attach_id;
 	position = ditto_stream_follow(&res->stream, peer->node_id);
 	/* A target counts too: it must not fall behind without a bound. */
 	ditto_stream_count(&res->stream, peer->node_id, position + 1);
@@ -217,6 +225,11 @@ void ditto_session_start(struct ditto_peer *peer)
 		ditto_connection_fail(conn, false, "START refused: %s", refusal);
 		return;
 	}
+	/* What an earlier stream has left in the disk's cache is before this one. */
+	if (ditto_disk_flush(res->disk)) {
+		WRITE_ONCE(res->disk->failed, true);
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	}
 	if (ditto_roster_start(res, &conn->start)) {
 		ditto_connection_fail(conn, false, "cannot record START: the disk has failed");
 		return;
@@ -228,10 +241,17 @@ void ditto_session_start(struct ditto_peer *peer)
 
 void ditto_session_ready(struct ditto_peer *peer)
 {
-	if (!peer->connection || peer->res->role != DITTO_ROLE_PRIMARY)
+	struct ditto_resource *res = peer->res;
+
+	if (!peer->connection || res->role != DITTO_ROLE_PRIMARY)
 		return;
-	if (!ditto_state_member(peer->res, peer))
+	if (!ditto_state_member(res, peer)) {
 		ditto_syncer_begin(peer);
+		return;
+	}
+	spin_lock_irq(&res->stream_lock);
+	peer->bits_attach_id = peer->state.attach_id;
+	spin_unlock_irq(&res->stream_lock);
 }
 
 static void missing(void *arg, u64 start, u64 size)

@@ -78,13 +78,21 @@ static void extent_read(struct ditto_local_read *read)
 
 	spin_lock_irqsave(&conn->queue_lock, flags);
 	closed = test_bit(DITTO_CONN_NO_EXTENTS, &conn->flags);
-	if (!closed)
+	if (!closed) {
+		/* Once the lock is dropped, @io and its connection may be gone. */
 		list_add_tail(&io->link, &conn->extents);
+		ditto_connection_kick(conn);
+	}
 	spin_unlock_irqrestore(&conn->queue_lock, flags);
 	if (closed)
 		ditto_syncer_sent(io);
-	else
-		ditto_connection_kick(conn);
+}
+
+/* Under stream_lock: how much may be on its way. */
+static u64 window(const struct ditto_resource *res)
+{
+	return time_before(jiffies, res->last_write + HZ) ? DITTO_SYNCER_YIELD :
+							    DITTO_SYNCER_WINDOW;
 }
 
 /* Take the next extent from the plan. Return: false when there is none now. */
@@ -98,7 +106,7 @@ static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 	refcount_set(&io->ref, 2);
 	spin_lock_irq(&res->stream_lock);
 	taken = peer->sync.running && !READ_ONCE(res->resync_paused) &&
-		peer->sync.plan.inflight < DITTO_SYNCER_WINDOW &&
+		peer->sync.plan.inflight < window(res) &&
 		ditto_resync_next(&peer->sync.plan, &io->extent, res->stream.position);
 	spin_unlock_irq(&res->stream_lock);
 	if (!taken) {

@@ -15,8 +15,9 @@ struct ditto_extent_io;
 struct ditto_peer;
 struct ditto_wire_header;
 
-/* Bytes on their way to one target. */
+/* Bytes on their way to one target: while nobody writes, and while somebody does. */
 #define DITTO_SYNCER_WINDOW	(8u << 20)
+#define DITTO_SYNCER_YIELD	(1u << 20)
 /* Bytes of the largest extent. */
 #define DITTO_SYNCER_EXTENT	(512u << 10)
 

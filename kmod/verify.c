@@ -111,13 +111,14 @@ static void item_start(struct ditto_verify_item *item)
 static bool item_next(struct ditto_resource *res)
 {
 	struct ditto_verify *v = &res->verify;
-	u64 bytes = res->device->bytes;
 	struct ditto_verify_item *item;
+	u64 bytes;
 
 	item = kzalloc(sizeof(*item), GFP_NOIO | __GFP_NOFAIL);
 	item->res = res;
 	spin_lock_irq(&res->stream_lock);
-	if (!v->running || v->cursor >= bytes || v->inflight >= WINDOW) {
+	bytes = v->running ? res->device->bytes : 0;
+	if (v->cursor >= bytes || v->inflight >= WINDOW) {
 		spin_unlock_irq(&res->stream_lock);
 		kfree(item);
 		return false;
@@ -245,8 +246,10 @@ static void verify_work(struct work_struct *work)
 	if (ended)
 		v->running = false;
 	spin_unlock_irq(&res->stream_lock);
-	if (ended)
-		ditto_resource_event(res, DITTO_RES_VERIFY_DONE);
+	if (!ended)
+		return;
+	ditto_resource_event(res, DITTO_RES_VERIFY_DONE);
+	wake_up_all(&res->idle_wait);
 }
 
 /* Under stream_lock: [@start, @start + @size) differs at @peer. */
@@ -362,10 +365,20 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 
 void ditto_verify_stop(struct ditto_resource *res)
 {
+	bool running;
+
 	spin_lock_irq(&res->stream_lock);
-	res->verify.cursor = U64_MAX;
+	running = res->verify.running;
+	if (running)
+		res->verify.cursor = U64_MAX;
 	spin_unlock_irq(&res->stream_lock);
-	queue_work(verify_wq, &res->verify.work);
+	if (running)
+		queue_work(verify_wq, &res->verify.work);
+}
+
+void ditto_verify_shutdown(struct ditto_resource *res)
+{
+	cancel_work_sync(&res->verify.work);
 }
 
 static void ask_free(struct ditto_verify_ask *ask)

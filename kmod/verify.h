@@ -53,6 +53,9 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 /* Begin no more extents; it ends when those under way have. */
 void ditto_verify_stop(struct ditto_resource *res);
 
+/* The disk goes: nothing of a verify that has ended runs any more. May sleep. */
+void ditto_verify_shutdown(struct ditto_resource *res);
+
 /* A peer has gone: nobody waits for its answers any more. Process context. */
 void ditto_verify_lost(struct ditto_resource *res, u32 node);
 
