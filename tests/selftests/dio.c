@@ -134,16 +134,17 @@ static void write_plain(const char *what, uint64_t at, size_t len, int flags)
 	written(what, pwritev2(fd, &io, 1, at, flags), at, len, buffer);
 }
 
-/* Pieces of the buffer that begin and end as oddly as the device can take, cross
- * pages, and have gaps between them. What they hold together is in @whole.
+/* Pieces of the buffer that begin as oddly as the device can take, have any
+ * number of sectors, cross pages, and have gaps between them. What they hold
+ * together is in @whole.
  */
 static int pieces(struct iovec *io, size_t *total, char *whole)
 {
 	size_t at = aligned, sum = 0;
 	int n = 0;
 
-	while (n < MOST_PIECES - 1) {
-		size_t len = aligned * (1 + any() % (3 * PAGE / aligned));
+	while (n < MOST_PIECES) {
+		size_t len = sector * (1 + any() % (3 * PAGE / sector));
 
 		io[n].iov_base = buffer + at;
 		io[n].iov_len = len;
@@ -153,13 +154,8 @@ static int pieces(struct iovec *io, size_t *total, char *whole)
 		at += len + aligned * (1 + any() % 5);
 		n++;
 	}
-	/* The whole is of whole sectors. */
-	io[n].iov_base = buffer + at;
-	io[n].iov_len = (sector - sum % sector) % sector + sector;
-	if (whole)
-		memcpy(whole + sum, io[n].iov_base, io[n].iov_len);
-	*total = sum + io[n].iov_len;
-	return n + 1;
+	*total = sum;
+	return n;
 }
 
 static void write_pieces(uint64_t at)
@@ -216,8 +212,7 @@ static int kinds(void)
 {
 	uint64_t range[2];
 
-	content = malloc(size);
-	if (!content)
+	if (posix_memalign((void **)&content, PAGE, size))
 		die("memory");
 	for (uint64_t at = 0; at < size; at += MIB) {
 		size_t len = size - at < MIB ? size - at : MIB;

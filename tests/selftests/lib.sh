@@ -517,7 +517,7 @@ backing_equal() {
 	compare "$size" "${disks[@]}"
 }
 
-# copies_equal: the module's own verify finds no difference, and the disks have
+# copies_equal: the Primary's own verify finds no difference, and the disks have
 # none. For when all are connected and in sync; writes may not be going on.
 copies_equal() {
 	local node found
@@ -527,12 +527,15 @@ copies_equal() {
 	done
 	if [[ ${found[0]-} == Primary ]]; then
 		blockdev --flushbufs "${found[1]}" || return 1
-	else
-		node=${NODES[0]}
+		ditto "$node" verify "$RES" --wait || return 1
 	fi
-	ditto "$node" verify "$RES" --wait || return 1
 	# shellcheck disable=SC2119 # all of them
 	backing_equal
+}
+
+# image NODE FILE: the data area of its disk, read past all caches
+image() {
+	dd if="${DISK[$1]}" of="$2" bs=1M iflag=direct,count_bytes count="$(device_size "$1")" status=none
 }
 
 # --- faults ----------------------------------------------------------------
