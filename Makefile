@@ -28,16 +28,16 @@ install: all
 	depmod -a
 
 demo:
-	scripts/demo
+	@scripts/demo
 
 check:
-	scripts/check
+	@scripts/check
 
 check-debug:
-	scripts/check selftests-debug
+	@scripts/check selftests-debug
 
 check-6.12:
-	scripts/check selftests-6.12
+	@scripts/check selftests-6.12
 
 lint:
 	scripts/setup build lint

@@ -278,6 +278,7 @@ static void submit_item(struct ditto_item *item)
 	case DITTO_ENTRY_ROSTER:
 	case DITTO_ENTRY_JOIN:
 		WRITE_ONCE(item->app->roster, item);
+		wake_up_all(&app_resource(item->app)->idle_wait);
 		ditto_resource_event(app_resource(item->app), DITTO_RES_APPLY_ROSTER);
 		break;
 	case DITTO_ITEM_EXTENT:

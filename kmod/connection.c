@@ -378,6 +378,7 @@ void ditto_connection_send(struct ditto_connection *conn, u8 lane,
 		memcpy(message->payload, payload, length);
 	spin_lock_irq(&conn->queue_lock);
 	list_add_tail(&message->link, &conn->lanes[lane].queue);
+	conn->lanes[lane].queued++;
 	spin_unlock_irq(&conn->queue_lock);
 	ditto_connection_kick(conn);
 }
@@ -396,8 +397,10 @@ bool ditto_connection_take(struct ditto_connection *conn, u8 lane, struct ditto_
 
 	spin_lock_irq(&conn->queue_lock);
 	message = list_first_entry_or_null(&conn->lanes[lane].queue, struct ditto_message, link);
-	if (message)
+	if (message) {
 		list_del(&message->link);
+		conn->lanes[lane].queued--;
+	}
 	spin_unlock_irq(&conn->queue_lock);
 	if (!message)
 		return false;

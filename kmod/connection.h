@@ -27,6 +27,12 @@ struct ditto_request;
 struct ditto_resource;
 struct netlink_ext_ack;
 
+/*
+ * Messages queued on the control lane at which nothing more is read from it: a
+ * peer that asks and asks, but takes no answer, is not served for ever.
+ */
+#define DITTO_MESSAGES_MOST	256
+
 /* A message of the control lane, or a small one of another. */
 struct ditto_message {
 	struct list_head link;
@@ -91,6 +97,7 @@ struct ditto_lane_tx {
 /**
  * struct ditto_lane - one socket of a connection
  * @queue: struct ditto_message, under the connection's queue_lock
+ * @queued: how many there are
  * @rx: touched by the connection's work only
  * @tx: touched by the connection's work only
  */
@@ -102,6 +109,7 @@ struct ditto_lane {
 	void (*write_space)(struct sock *sk);
 	void (*state_change)(struct sock *sk);
 	struct list_head queue;
+	u32 queued;
 	struct ditto_lane_rx rx;
 	struct ditto_lane_tx tx;
 };

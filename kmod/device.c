@@ -233,7 +233,7 @@ static void users_released(struct percpu_ref *ref)
 	struct ditto_device *dev = container_of(ref, struct ditto_device, users);
 
 	WRITE_ONCE(dev->is_drained, true);
-	wake_up_all(&dev->drained);
+	wake_up_all(&dev->res->idle_wait);
 }
 
 void ditto_device_open_gate(struct ditto_device *dev)
@@ -244,18 +244,10 @@ void ditto_device_open_gate(struct ditto_device *dev)
 	}
 }
 
-int ditto_device_close_gate(struct ditto_device *dev)
+void ditto_device_shut_gate(struct ditto_device *dev)
 {
-	long left;
-
 	if (!percpu_ref_is_dying(&dev->users))
 		percpu_ref_kill(&dev->users);
-	left = wait_event_killable_timeout(dev->drained, READ_ONCE(dev->is_drained),
-					   msecs_to_jiffies(DITTO_DRAIN_TIMEOUT_MS));
-	if (left > 0)
-		return 0;
-	ditto_device_open_gate(dev);
-	return left ? -EINTR : -ETIMEDOUT;
 }
 
 static struct ditto_device *device_alloc(struct ditto_resource *res)
@@ -272,7 +264,6 @@ static struct ditto_device *device_alloc(struct ditto_resource *res)
 	dev->minor = ida_alloc_max(&minors, MINORMASK, GFP_KERNEL);
 	if (dev->minor < 0)
 		goto no_minor;
-	init_waitqueue_head(&dev->drained);
 	dev->bytes = res->disk->md.data_bytes;
 	dev->res = ditto_resource_get(res);
 	return dev;

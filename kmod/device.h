@@ -8,7 +8,6 @@
 #include <linux/blk_types.h>
 #include <linux/percpu-refcount.h>
 #include <linux/percpu.h>
-#include <linux/wait.h>
 
 struct ditto_resource;
 
@@ -17,9 +16,6 @@ struct ditto_resource;
  * comes near what the intent log can hold.
  */
 #define DITTO_DEVICE_MAX_RANGE	(64u << 20)
-
-/* How long open requests may take to end before a command gives up. */
-#define DITTO_DRAIN_TIMEOUT_MS	20000
 
 struct ditto_device_stats {
 	u64 reads;
@@ -36,8 +32,7 @@ struct ditto_device_stats {
  * @minor: of it
  * @bytes: its size
  * @users: one for each bio under way; killed while none may be
- * @drained: woken when @users has reached zero
- * @is_drained: it has
+ * @is_drained: @users has reached zero since it was killed
  * @openers: open file descriptions and holders; under the disk's open mutex
  * @opener: command name of the last that opened it
  * @opener_pid: its process id
@@ -49,7 +44,6 @@ struct ditto_device {
 	int minor;
 	u64 bytes;
 	struct percpu_ref users;
-	wait_queue_head_t drained;
 	bool is_drained;
 	atomic_t openers;
 	char opener[TASK_COMM_LEN];
@@ -69,12 +63,8 @@ void ditto_device_del(struct ditto_resource *res);
 /* Let bios in. */
 void ditto_device_open_gate(struct ditto_device *dev);
 
-/**
- * ditto_device_close_gate() - let no bio in, and wait for those under way
- * Return: 0, -ETIMEDOUT after DITTO_DRAIN_TIMEOUT_MS, -EINTR where killed; the
- * gate is open again after an error.
- */
-int ditto_device_close_gate(struct ditto_device *dev);
+/* Let no more in; is_drained says, and the resource's idle_wait, when all are done. */
+void ditto_device_shut_gate(struct ditto_device *dev);
 
 /* Tell the block layer whether the device may be written. */
 void ditto_device_set_role(struct ditto_device *dev, bool primary);

@@ -165,6 +165,7 @@ int ditto_lane_receive(struct ditto_lane *lane)
 	int ret = 0;
 
 	while (moved < budgets[lane->id] && !READ_ONCE(lane->rx.parked) &&
+	       READ_ONCE(lane->queued) < DITTO_MESSAGES_MOST &&
 	       !test_bit(DITTO_CONN_FAILED, &lane->conn->flags)) {
 		ret = receive_part(lane);
 		if (ret < 0)

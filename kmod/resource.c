@@ -238,7 +238,7 @@ static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *ex
 	if (!err)
 		err = quiesce(res, extack);
 	if (!err) {
-		err = ditto_device_close_gate(res->device);
+		err = ditto_role_close_gate(res);
 		if (err)
 			ditto_refuse(extack, err, "reads of the device do not end");
 	}
@@ -329,7 +329,7 @@ static void resource_abandon(struct ditto_resource *res)
 	if (res->device) {
 		ditto_reader_fail(res);
 		blk_mark_disk_dead(res->device->disk);
-		if (ditto_device_close_gate(res->device) || ditto_role_wait_idle(res)) {
+		if (ditto_role_close_gate(res) || ditto_role_wait_idle(res)) {
 			/* The disk keeps what it has: it, and we, stay for good. */
 			ditto_warn(res, "%s does not return its I/O: left behind", res->disk->path);
 			mutex_unlock(&res->conf);

@@ -70,7 +70,7 @@ struct ditto_options {
  * @target: what the START of the running resync said, and rosters since; under conf
  * @told: the state that peers were told last; under conf
  * @idle_wait: woken when the applier becomes idle, a follower becomes durable,
- *	or a peer's last extent has come back
+ *	a peer's last extent has come back, or the device's last bio has ended
  * @readers: reads on a Secondary that wait
  * @verify: the comparison of all copies
  * @resync_paused: by hand
@@ -155,7 +155,7 @@ int ditto_resource_new(struct net *net, const char *name, const u8 *uuid, u32 no
 /**
  * ditto_resource_del() - the opposite, connections and disk included
  *
- * Context: process. Bounded by the disk's time-outs and DITTO_DRAIN_TIMEOUT_MS.
+ * Context: process. Bounded by DITTO_DISK_TIMEOUT_MS and DITTO_ROLE_TIMEOUT_MS.
  * Return: 0, -EBUSY where the device is in use, -EINTR where killed.
  */
 int ditto_resource_del(struct ditto_resource *res, struct netlink_ext_ack *extack);

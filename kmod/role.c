@@ -94,12 +94,63 @@ static bool all_idle(struct ditto_resource *res)
 	       !READ_ONCE(res->verify.running);
 }
 
+/* Members that have failed leave the roster while there is a Primary to say so. */
+static void drop_failed(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+
+		if (peer && peer->connection &&
+		    test_bit(DITTO_CONN_FAILED, &peer->connection->flags))
+			ditto_session_lost(peer);
+	}
+}
+
+/*
+ * Wait for what may itself wait for the state machine, which cannot run while
+ * a command holds conf: do its part meanwhile.
+ */
+static int wait_serving(struct ditto_resource *res, bool (*reached)(struct ditto_resource *res),
+			u32 timeout_ms)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
+	long left;
+
+	for (;;) {
+		drop_failed(res);
+		ditto_roster_apply(res);
+		ditto_roster_done(res);
+		left = wait_event_killable_timeout(res->idle_wait, reached(res), HZ / 20);
+		if (left > 0)
+			return 0;
+		if (left < 0)
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+	}
+}
+
 int ditto_role_wait_idle(struct ditto_resource *res)
 {
-	long left = wait_event_killable_timeout(res->idle_wait, all_idle(res),
-						msecs_to_jiffies(DITTO_ROLE_TIMEOUT_MS));
+	return wait_serving(res, all_idle, DITTO_ROLE_TIMEOUT_MS);
+}
 
-	return left > 0 ? 0 : left ? -EINTR : -ETIMEDOUT;
+static bool drained(struct ditto_resource *res)
+{
+	return READ_ONCE(res->device->is_drained);
+}
+
+int ditto_role_close_gate(struct ditto_resource *res)
+{
+	int err;
+
+	ditto_device_shut_gate(res->device);
+	err = wait_serving(res, drained, DITTO_ROLE_TIMEOUT_MS);
+	if (err)
+		ditto_device_open_gate(res->device);
+	return err;
 }
 
 /* A bit for each node whose copy is proven to equal ours. */
@@ -179,7 +230,7 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 	if (err)
 		return ditto_refuse(extack, err,
 				    "what the last Primary had sent is still being written");
-	err = ditto_device_close_gate(res->device);
+	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "reads of the device do not end");
 	members = equal_peers(res);
@@ -210,20 +261,6 @@ static bool all_durable(struct ditto_resource *res)
 	return durable;
 }
 
-/* Members that have failed leave the roster while there is a Primary to say so. */
-static void drop_failed(struct ditto_resource *res)
-{
-	u32 i;
-
-	for (i = 0; i < DITTO_MAX_NODES; i++) {
-		struct ditto_peer *peer = res->peers[i];
-
-		if (peer && peer->connection &&
-		    test_bit(DITTO_CONN_FAILED, &peer->connection->flags))
-			ditto_session_lost(peer);
-	}
-}
-
 /* Followers that have not said durable for everything are given up. */
 static void fail_late(struct ditto_resource *res)
 {
@@ -247,13 +284,11 @@ static void fail_late(struct ditto_resource *res)
 /* Wait until every follower is durable; whoever is not in time is lost. */
 static void settle_followers(struct ditto_resource *res)
 {
-	unsigned long timeout = msecs_to_jiffies(res->options.timeout_ms);
 	int tries;
 
 	/* Each round loses a follower or ends; a loss is an entry for the others. */
 	for (tries = 0; tries < DITTO_MAX_NODES; tries++) {
-		drop_failed(res);
-		if (wait_event_killable_timeout(res->idle_wait, all_durable(res), timeout) > 0)
+		if (!wait_serving(res, all_durable, res->options.timeout_ms))
 			return;
 		fail_late(res);
 	}
@@ -319,7 +354,7 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	err = end_verify(res);
 	if (err)
 		return ditto_refuse(extack, err, "the verify under way does not end");
-	err = ditto_device_close_gate(res->device);
+	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "writes under way do not end");
 	settle_followers(res);

@@ -40,6 +40,12 @@ int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *ex
 int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 			  struct netlink_ext_ack *extack);
 
+/*
+ * Let no bio into the device, and wait for those under way; the gate is open
+ * again after an error. Return: 0, -ETIMEDOUT, -EINTR.
+ */
+int ditto_role_close_gate(struct ditto_resource *res);
+
 /* Wait until nothing uses the disk. Return: 0, -ETIMEDOUT, -EINTR. */
 int ditto_role_wait_idle(struct ditto_resource *res);
 

@@ -152,6 +152,9 @@ void ditto_session_hello(struct ditto_peer *peer)
 		return;
 	}
 	check_outdated(peer);
+	spin_lock_irq(&res->stream_lock);
+	peer->reason[0] = '\0';
+	spin_unlock_irq(&res->stream_lock);
 	set_bit(DITTO_CONN_OPEN, &conn->flags);
 	ditto_state_connection(peer, DITTO_CONNECTION_CONNECTED);
 	ditto_peer_info(peer, "connected");

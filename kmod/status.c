@@ -10,6 +10,7 @@
 #include "peer.h"
 #include "resource.h"
 #include "syncer.h"
+#include "verify.h"
 
 static int put_u64(struct sk_buff *skb, int type, u64 value, int pad)
 {
@@ -142,6 +143,7 @@ static void take_peer_snapshot(struct ditto_resource *res, struct ditto_peer *pe
 	if (res->verify.running && res->verify.peers & BIT(peer->node_id) && res->device) {
 		s->total = res->device->bytes;
 		s->done = res->verify.done;
+		s->rate = ditto_verify_rate(res);
 	} else if (peer->sync.running) {
 		s->total = peer->sync.plan.total;
 		s->done = peer->sync.done;

@@ -3,6 +3,7 @@
 
 #include <linux/bio.h>
 #include <linux/crc32c.h>
+#include <linux/math64.h>
 #include <linux/slab.h>
 
 #include "applier.h"
@@ -350,6 +351,9 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 	v->peers = peers;
 	v->cursor = 0;
 	v->done = 0;
+	v->rate = 0;
+	v->rate_done = 0;
+	v->rate_at = jiffies;
 	v->running = true;
 	for (i = 0; i < DITTO_MAX_NODES; i++) {
 		if (!(peers & BIT(i)))
@@ -374,6 +378,20 @@ void ditto_verify_stop(struct ditto_resource *res)
 	spin_unlock_irq(&res->stream_lock);
 	if (running)
 		queue_work(verify_wq, &res->verify.work);
+}
+
+u64 ditto_verify_rate(struct ditto_resource *res)
+{
+	struct ditto_verify *v = &res->verify;
+	unsigned long passed = jiffies - v->rate_at;
+
+	lockdep_assert_held(&res->stream_lock);
+	if (passed >= HZ) {
+		v->rate = div64_u64((v->done - v->rate_done) * HZ, passed);
+		v->rate_done = v->done;
+		v->rate_at = jiffies;
+	}
+	return v->rate;
 }
 
 void ditto_verify_shutdown(struct ditto_resource *res)

@@ -31,6 +31,9 @@ struct netlink_ext_ack;
  * @items: struct ditto_verify_item, all of them
  * @read: those that have been read locally, linked by their second list
  * @done: bytes compared
+ * @rate: bytes a second, over the last second or more
+ * @rate_done: @done at @rate_at
+ * @rate_at: jiffies
  * @work: reads, asks, ends
  */
 struct ditto_verify {
@@ -42,6 +45,9 @@ struct ditto_verify {
 	struct list_head items;
 	struct list_head read;
 	u64 done;
+	u64 rate;
+	u64 rate_done;
+	unsigned long rate_at;
 	struct work_struct work;
 };
 
@@ -52,6 +58,9 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 
 /* Begin no more extents; it ends when those under way have. */
 void ditto_verify_stop(struct ditto_resource *res);
+
+/* Bytes a second, lately; under stream_lock. */
+u64 ditto_verify_rate(struct ditto_resource *res);
 
 /* The disk goes: nothing of a verify that has ended runs any more. May sleep. */
 void ditto_verify_shutdown(struct ditto_resource *res);
