@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,14 +33,13 @@
 /* A thread's own blocks are those with its number modulo THREADS. */
 struct log {
 	uint64_t blocks;
-	_Atomic uint64_t longest;
-	_Atomic uint64_t errors;
-	_Atomic uint64_t done;
-	_Atomic uint64_t since[THREADS];	/* when the one under way began, or 0 */
-
+	atomic_ullong longest;
+	atomic_ullong errors;
+	atomic_ullong done;
+	atomic_ullong since[THREADS];	/* when the one under way began, or 0 */
 	struct {
-		_Atomic uint64_t begun;
-		_Atomic uint64_t acked;
+		atomic_ullong begun;
+		atomic_ullong acked;
 	} block[];
 };
 
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		return do_check();
 	}
 	if (argc != 3) {
-		fprintf(stderr, "usage: see the head of acked.c\n");
+		fprintf(stderr, "usage: see the head of the source\n");
 		return 2;
 	}
 	log_file = map(argv[2], 0);

@@ -4,7 +4,7 @@
 # Test: wrong netlink messages are refused, and so is everybody but root
 # Proves: G7, G9
 # Needs: setpriv, unshare, fio
-# Time limit: 90
+# Time limit: 150
 #
 # While fio writes to the device: every command with each attribute missing,
 # doubled, too short, too long, of another type, out of range, or one too many;

@@ -4,7 +4,7 @@
 # Test: a peer that breaks the protocol is dropped, and the device goes on
 # Proves: G7, G8, G9
 # Needs: nothing special
-# Time limit: 150
+# Time limit: 200
 #
 # One node, whose peer is the program wire_peer: it hands over sockets itself,
 # speaks the protocol correctly (controls), then breaks one rule per

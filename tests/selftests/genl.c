@@ -11,8 +11,6 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define ANSWER_ROOM	(256u << 10)
-
 struct answer {
 	struct genl *g;
 	mnl_cb_t handle;
@@ -92,7 +90,6 @@ int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data)
 		[NLMSG_DONE] = on_done,
 	};
 	struct answer answer = { .g = g, .handle = handle, .data = data };
-	static __thread char buf[ANSWER_ROOM];
 	int ret = MNL_CB_OK;
 	ssize_t len;
 
@@ -102,10 +99,10 @@ int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data)
 	if (mnl_socket_sendto(g->socket, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	while (ret > MNL_CB_STOP) {
-		len = mnl_socket_recvfrom(g->socket, buf, sizeof(buf));
+		len = mnl_socket_recvfrom(g->socket, g->answer, sizeof(g->answer));
 		if (len < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		ret = mnl_cb_run2(buf, len, g->sequence, mnl_socket_get_portid(g->socket), on_data,
+		ret = mnl_cb_run2(g->answer, len, g->sequence, mnl_socket_get_portid(g->socket), on_data,
 				  &answer, control, NLMSG_MIN_TYPE);
 		if (ret < 0 && errno == EPROTO)
 			ret = MNL_CB_OK;

@@ -13,11 +13,13 @@
 
 /* Longer than any answer may take, the debug kernel's too. */
 #define GENL_TIMEOUT_S	60
+#define GENL_ANSWER	(256u << 10)
 
 /**
  * struct genl - a socket and what it has learnt
  * @family: number of the family
  * @group: number of its multicast group
+ * @answer: room for one
  * @text: the extended acknowledgement of the last answer, or empty
  */
 struct genl {
@@ -26,6 +28,7 @@ struct genl {
 	uint32_t group;
 	uint32_t sequence;
 	char text[512];
+	char answer[GENL_ANSWER];
 };
 
 /* What status says of one peer. */

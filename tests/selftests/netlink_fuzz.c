@@ -824,7 +824,7 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: see the head of netlink_fuzz.c\n");
+		fprintf(stderr, "usage: see the head of the source\n");
 		return 2;
 	}
 	resource = argv[2];

@@ -442,7 +442,7 @@ static void run_fuzz(unsigned int count)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: see the head of wire_peer.c\n");
+	fprintf(stderr, "usage: see the head of the source\n");
 	exit(2);
 }
 
