@@ -7,14 +7,13 @@
 # work DIRECTORY: what people do with files
 work() {
 	local dir=$1
-	cp -r "$top/userspace" "$dir/copy" || return 1
+	cp -r "$top/kmod" "$dir/copy" || return 1
 	tar -C "$dir/copy" -cf "$dir/copy.tar" . || return 1
 	mkdir "$dir/unpacked" && tar -C "$dir/unpacked" -xf "$dir/copy.tar" || return 1
-	rm -r "$dir/copy" || return 1
 	mkdir "$dir"/many && touch "$dir"/many/{1..100} && rm "$dir"/many/*0 || return 1
-	truncate -s 8M "$dir/sparse" && fallocate -l 2M "$dir/full"
+	truncate -s 8M "$dir/sparse" && fallocate -l 2M "$dir/full" || return 1
 	sync -f "$dir"
-	diff -r --exclude=build "$top/userspace" "$dir/unpacked"
+	diff -r "$dir/copy" "$dir/unpacked" && rm -r "$dir/copy"
 }
 
 # file_system MKFS... -- CHECK...: makes one, works on it, and checks it on the

@@ -175,6 +175,9 @@ wait_for() {
 	done
 }
 
+# shows REGEX COMMAND...: its output has a line that matches
+shows() { "${@:2}" 2>&1 | grep -qE -- "$1"; }
+
 # not COMMAND...
 not() { ! "$@"; }
 
@@ -584,9 +587,12 @@ link_cut() {
 # link_blackhole NODE [PEER...]: packets vanish, and nobody is told
 link_blackhole() { link_rules "$1" drop "${@:2}"; }
 
+# link_open NODE: undoes link_cut and link_blackhole
+link_open() { on "$1" nft delete table inet dt; }
+
 # link_heal NODE: whatever it was
 link_heal() {
-	on "$1" nft delete table inet dt 2>/dev/null
+	link_open "$1" 2>/dev/null
 	ip netns exec dt-net tc qdisc del dev "v$1" root 2>/dev/null
 	on "$1" tc qdisc del dev eth0 root 2>/dev/null
 	return 0

@@ -23,7 +23,7 @@ refused "wait-sync ends when its time is up, and says what is missing" 'not in s
 	on a timeout "$(scaled 30)" "$TOOL" wait-sync "$RES" --timeout 1
 ok "b and c, to be precise" test "$(grep -cE 'r0: [bc] .*paused' "$WORK/out")" = 2
 same "by then nothing was resynced" "0 0" "$(field a 'peers.*.resync-sent' | paste -sd ' ')"
-ok "status tells how much is out of sync" grep -q 'out of sync' <(ditto a status)
+ok "status tells how much is out of sync" shows 'out of sync' ditto a status
 ok "in 80 columns" narrow
 must "data is written meanwhile" dd if=/dev/urandom of="$DEV" bs=64k count=8 oflag=direct
 must "resyncs go on" ditto a resume-sync "$RES"
