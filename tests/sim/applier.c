@@ -78,12 +78,26 @@ int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64
 	return err;
 }
 
+static bool settled(const struct node *n)
+{
+	return !n->active && !n->waiting && !n->flush_due;
+}
+
+/* Whoever finds the applier idle, with nobody upstream, may count on it. */
+static bool begin_flush(struct node *n, bool idle)
+{
+	if (!n->upstream && settled(n))
+		return false;
+	if (!ditto_apply_flush_begin(&n->apply, idle))
+		return false;
+	n->flush_due = true;
+	n->active++;
+	return true;
+}
+
 static bool advance(struct node *n)
 {
-	if (!n->flush_due && ditto_apply_flush_begin(&n->apply, false)) {
-		n->flush_due = true;
-		n->active++;
-	}
+	begin_flush(n, false);
 	if (n->upstream)
 		n->upstream->ack = true;
 	return n->waiting || n->flush_due || !n->upstream;
@@ -99,8 +113,8 @@ static void item_written(struct item *item)
 		node_free(n, item->data);
 	item->data = NULL;
 	ditto_apply_written(&n->apply, &item->core);
-	n->active--;
 	n->pump_due |= advance(n);
+	n->active--;
 }
 
 static void item_end_io(struct disk_io *io)
@@ -159,16 +173,11 @@ static void flush_end_io(struct disk_io *io)
 	LIST_HEAD(reaped);
 
 	ditto_apply_flush_end(&n->apply, &reaped);
-	n->active--;
 	note("node %u: is durable up to %llu, extents %llu", n->id, n->apply.durable,
 	     n->apply.extent_durable);
 	n->pump_due |= advance(n);
+	n->active--;
 	free_items(&reaped);
-}
-
-static bool settled(const struct node *n)
-{
-	return !n->active && !n->waiting && !n->flush_due;
 }
 
 void applier_pump(struct node *n)
@@ -182,9 +191,8 @@ void applier_pump(struct node *n)
 		if (next) {
 			n->waiting--;
 			n->active++;
-		} else if (ditto_apply_flush_begin(&n->apply, false)) {
-			n->flush_due = true;
-			n->active++;
+		} else {
+			begin_flush(n, false);
 		}
 		flush = n->flush_due;
 		n->flush_due = false;
@@ -200,7 +208,6 @@ void applier_pump(struct node *n)
 		node_event(n, RES_APPLIER_IDLE);
 }
 
-/* Whoever finds the applier idle, without anyone upstream, may count on it. */
 bool applier_idle_due(const struct node *n)
 {
 	return (n->upstream || !settled(n)) && !n->flush_due && !n->apply.flushing &&
@@ -210,10 +217,7 @@ bool applier_idle_due(const struct node *n)
 
 void applier_idle_flush(struct node *n)
 {
-	if (!ditto_apply_flush_begin(&n->apply, true))
-		return;
-	n->active++;
-	disk_flush(&n->disk, flush_end_io, n);
+	n->pump_due |= begin_flush(n, true);
 }
 
 bool applier_ack(struct node *n, struct conn *c, struct ditto_wire_ack *ack)
@@ -249,6 +253,12 @@ void applier_lost(struct node *n, struct conn *c)
 bool applier_idle(const struct node *n)
 {
 	return settled(n);
+}
+
+u64 applier_position(const struct node *n)
+{
+	/* What a lost Primary had sent whole will be written, and nothing else. */
+	return n->upstream ? n->apply.written : n->apply.received;
 }
 
 void applier_set_position(struct node *n, u64 position)

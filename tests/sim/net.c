@@ -289,7 +289,7 @@ static void send_ack(struct conn *c)
 /* Another's JOIN is but a new roster for who is still being filled. */
 static u8 entry_type(const struct request *r, u32 peer)
 {
-	if (r->entry.kind == DITTO_ENTRY_JOIN && !(r->roster.roster & BIT(peer)))
+	if (r->entry.kind == DITTO_ENTRY_JOIN && r->joins != peer)
 		return DITTO_WIRE_ROSTER;
 	return entry_types[r->entry.kind];
 }

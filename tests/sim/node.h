@@ -89,6 +89,7 @@ struct request {
 	bool preflush;
 	struct write *write;
 	struct ditto_wire_roster roster;
+	u32 joins;
 };
 
 /**
@@ -110,9 +111,9 @@ struct item {
  * @fiber: its state machine and its commands, under conf
  * @gate: users' requests are taken
  * @users: of them under way
+ * @wait: what its state machine waits for, and @reached what a command does
  * @timeline: that its copy belongs to, NULL while the metadata says Inconsistent
  * @next_timeline: once the metadata says that it is whole
- * @unclean_since: clock of the power cut whose losses may not be made good yet, 0
  */
 struct node {
 	u32 id;
@@ -152,6 +153,7 @@ struct node {
 
 	struct fiber fiber;
 	bool (*wait)(struct node *n);
+	bool (*reached)(struct node *n);
 	bool wait_timed;
 	bool timed_out;
 	bool md_pending;
@@ -199,7 +201,7 @@ static inline void node_event(struct node *n, enum node_event event)
 
 /* request.c */
 void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags);
-void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster);
+void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster, u32 joins);
 void request_put(struct request *r);
 void request_dispatch(struct node *n, struct ditto_stream_out *out);
 bool request_submit_due(const struct node *n);
@@ -209,6 +211,7 @@ void request_submit_work(struct node *n);
 void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start *start);
 void applier_lost(struct node *n, struct conn *c);
 bool applier_idle(const struct node *n);
+u64 applier_position(const struct node *n);
 void applier_set_position(struct node *n, u64 position);
 int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
 		    const struct ditto_wire_roster *roster);

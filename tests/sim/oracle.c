@@ -81,6 +81,7 @@ static struct write *adopt(struct timeline *t, struct write *w, u64 left)
 	if (w->copy)
 		return w->copy;
 	w->copy = write_new(t);
+	w->copy->origin = w;
 	w->copy->id = w->id;
 	w->copy->submitted = w->submitted;
 	w->copy->preflush = w->preflush;
@@ -92,14 +93,15 @@ static struct write *adopt(struct timeline *t, struct write *w, u64 left)
 	return w->copy;
 }
 
-/* What was acknowledged and is not there. */
+/* What was acknowledged and is not there, in all timelines that led here. */
 static void forgive_rest(struct timeline *from, u32 sector, u32 held)
 {
+	struct write *w;
 	u32 i;
 
 	for (i = held + 1; i < from->count[sector]; i++) {
-		if (from->versions[sector][i].write->acked != NEVER)
-			from->versions[sector][i].write->forgiven = true;
+		for (w = from->versions[sector][i].write; w && w->acked != NEVER; w = w->origin)
+			w->forgiven = true;
 	}
 }
 

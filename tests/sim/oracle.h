@@ -49,6 +49,7 @@
  * @flush: it completes as a flush, with or without data
  * @forgiven: lost with what nobody had promised to keep, or by force
  * @copy: its own in the timeline being forked
+ * @origin: what it is the copy of in the timeline before, or NULL
  */
 struct write {
 	struct list_head link;
@@ -63,6 +64,7 @@ struct write {
 	u32 first;
 	u32 count;
 	struct write *copy;
+	struct write *origin;
 };
 
 struct version {

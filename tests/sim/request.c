@@ -140,12 +140,13 @@ void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags)
 	     r->entry.overlap, r->write->id);
 }
 
-void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster)
+void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster, u32 joins)
 {
 	struct request *r = request_new(n, kind, DITTO_ENTRYF_DURABLE | DITTO_ENTRYF_URGENT);
 	struct ditto_stream_out out;
 
 	r->roster = *roster;
+	r->joins = joins;
 	ditto_stream_out_init(&out);
 	ditto_stream_add(&n->stream, &r->entry);
 	ditto_stream_local_done(&n->stream, &r->entry, &out);

@@ -39,9 +39,49 @@ static bool all_idle(struct node *n)
 	return applier_idle(n);
 }
 
+static bool failed(const struct peer *p)
+{
+	return p->conn && p->conn->failed;
+}
+
+static bool to_serve(const struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (failed(&n->peers[i]))
+			return true;
+	}
+	return n->roster || !list_empty(&n->roster_done);
+}
+
+static bool reached_or_to_serve(struct node *n)
+{
+	return n->reached(n) || to_serve(n);
+}
+
+static int wait_serving(struct node *n, bool (*reached)(struct node *n))
+{
+	u32 i;
+
+	for (;;) {
+		for (i = 0; i < SIM_NODES; i++) {
+			if (failed(&n->peers[i]))
+				session_lost(&n->peers[i]);
+		}
+		roster_apply(n);
+		roster_done(n);
+		if (reached(n))
+			return 0;
+		n->reached = reached;
+		if (!node_wait(n, reached_or_to_serve, true))
+			return -ETIMEDOUT;
+	}
+}
+
 int role_wait_idle(struct node *n)
 {
-	return node_wait(n, all_idle, true) ? 0 : -ETIMEDOUT;
+	return wait_serving(n, all_idle);
 }
 
 static u32 equal_peers(struct node *n)
@@ -58,14 +98,18 @@ static u32 equal_peers(struct node *n)
 	return equal;
 }
 
-/* Rule 9: has another member kept all that this copy may have lost? */
+/*
+ * Rule 9: has another member kept all that this copy may have lost? One whose
+ * JOIN this node had not recorded when it stopped counts if it can be asked.
+ */
 static bool another_stayed_up(const struct node *n)
 {
 	u32 i;
 
 	for (i = 0; i < SIM_NODES; i++) {
 		if (i != n->id && nodes[i].timeline == n->timeline && !nodes[i].unclean &&
-		    n->timeline->left[i] == NEVER)
+		    n->timeline->left[i] == NEVER &&
+		    (node_member(n, i) || (peer_open(&n->peers[i]) && n->peers[i].state_valid)))
 			return true;
 	}
 	return false;
@@ -114,7 +158,7 @@ static void become_primary(struct node *n, u32 members)
 {
 	u32 i;
 
-	ditto_stream_init(&n->stream, n->apply.written, 1);
+	ditto_stream_init(&n->stream, applier_position(n), 1);
 	n->primary = true;
 	for (i = 0; i < SIM_NODES; i++)
 		n->peers[i].bits_attach_id = 0;
@@ -162,6 +206,28 @@ static bool all_durable(struct node *n)
 	return !n->stream.listed;
 }
 
+static void fail_late(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (n->stream.followers[i].active && n->peers[i].conn &&
+		    n->stream.followers[i].durable < n->stream.position)
+			conn_fail(n->peers[i].conn, false, "did not become durable in time");
+	}
+}
+
+static void settle_followers(struct node *n)
+{
+	u32 tries;
+
+	for (tries = 0; tries < SIM_NODES + 1; tries++) {
+		if (!wait_serving(n, all_durable))
+			return;
+		fail_late(n);
+	}
+}
+
 static void end_streams(struct node *n)
 {
 	u32 i;
@@ -188,14 +254,14 @@ int role_demote(struct node *n)
 	if (!n->primary)
 		return 0;
 	n->gate = false;
-	if (!node_wait(n, no_users, true)) {
+	if (wait_serving(n, no_users)) {
 		n->gate = true;
 		return -ETIMEDOUT;
 	}
-	if (!node_wait(n, all_durable, true))
-		note("node %u: not all peers have said that they are durable", n->id);
+	settle_followers(n);
 	node_flush(n);
 	end_streams(n);
+	roster_done(n);
 	n->primary = false;
 	applier_set_position(n, n->stream.position);
 	n->md.flags &= ~DITTO_MDF_PRIMARY;
@@ -314,7 +380,7 @@ static int quiesce(struct node *n)
 		return -ETIMEDOUT;
 	node_flush(n);
 	n->md.durable_generation = n->md.generation;
-	n->md.durable_position = n->apply.written;
+	n->md.durable_position = applier_position(n);
 	if (!n->unclean)
 		n->md.flags |= DITTO_MDF_CLEAN;
 	node_write_md(n);
@@ -328,7 +394,7 @@ int role_detach(struct node *n)
 	if (role_demote(n) || quiesce(n))
 		return -EBUSY;
 	n->attached = false;
-	applier_set_position(n, n->apply.written);
+	applier_set_position(n, applier_position(n));
 	note("node %u: detached", n->id);
 	return 0;
 }

@@ -47,7 +47,7 @@ void roster_without(struct peer *p)
 	note("node %u: %u has left the roster, which is %x", n->id, p->id, md->roster);
 	fill_roster(md, &roster, previous);
 	n->rosters++;
-	request_roster(n, DITTO_ENTRY_ROSTER, &roster);
+	request_roster(n, DITTO_ENTRY_ROSTER, &roster, 0);
 }
 
 void roster_join(struct peer *p)
@@ -56,16 +56,17 @@ void roster_join(struct peer *p)
 	struct ditto_wire_roster roster;
 
 	if (!p->conn || p->conn->failed || !n->primary || p->joining ||
-	    node_member(n, p->id) || !p->running)
+	    node_member(n, p->id) || !p->running || !ditto_resync_finished(&p->plan))
 		return;
 	syncer_end(p, NULL);
 	n->md.roster |= BIT(p->id);
 	n->md.roster_number++;
-	p->joining = true;
 	n->timeline->left[p->id] = NEVER;
+	node_write_md(n);
+	p->joining = true;
 	note("node %u: %u joins, the roster is %x", n->id, p->id, n->md.roster);
 	fill_roster(&n->md, &roster, n->md.generation);
-	request_roster(n, DITTO_ENTRY_JOIN, &roster);
+	request_roster(n, DITTO_ENTRY_JOIN, &roster, p->id);
 }
 
 static void joined(struct node *n, u32 roster)

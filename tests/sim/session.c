@@ -11,6 +11,7 @@ void session_connect(struct peer *p)
 void session_disconnect(struct peer *p, enum ditto_wire_bye why)
 {
 	if (p->conn) {
+		p->conn->final = true;
 		conn_bye(p->conn, why, true, "disconnected by command");
 		session_lost(p);
 	}
@@ -60,7 +61,8 @@ void session_lead(struct peer *p, bool member)
 		ditto_bits_clear_all(&p->bits);
 	else if (!p->bits_attach_id || p->bits_attach_id != p->state.attach_id)
 		ditto_bits_set_all(&p->bits);
-	p->bits_attach_id = p->state.attach_id;
+	/* That a member's copy is equal is certain when it has accepted START. */
+	p->bits_attach_id = member ? 0 : p->state.attach_id;
 	position = ditto_stream_follow(&n->stream, p->id);
 	ditto_stream_count(&n->stream, p->id, position + 1);
 	note("node %u: leads %u as %s from %llu, %llu bits", n->id, p->id,
@@ -164,6 +166,8 @@ void session_start(struct peer *p)
 		conn_fail(c, false, refusal);
 		return;
 	}
+	/* The new stream counts everything up to START as durable. */
+	node_flush(n);
 	n->next_timeline = c->start_timeline;
 	roster_start(n, &c->start);
 	applier_begin(n, c, &c->start);
@@ -175,7 +179,9 @@ void session_ready(struct peer *p)
 {
 	if (!p->conn || !p->node->primary)
 		return;
-	if (!node_member(p->node, p->id))
+	if (node_member(p->node, p->id))
+		p->bits_attach_id = p->state.attach_id;
+	else
 		syncer_begin(p);
 }
 

@@ -20,7 +20,7 @@ void state_mine(const struct node *n, struct ditto_wire_state *state)
 	state->generation = md->generation;
 	memcpy(state->history, md->history, sizeof(state->history));
 	state->attach_id = n->attach_id;
-	state->position = n->primary ? n->stream.position : n->apply.written;
+	state->position = n->primary ? n->stream.position : applier_position(n);
 }
 
 static bool roster_agrees(const struct node *n, const struct ditto_wire_state *mine)

@@ -4,6 +4,7 @@
 #define MOST_USERS	24u
 #define MOST_SECTORS	40u
 #define HOT_SECTORS	48u
+#define BAD_SECTOR	(1ull << 63)
 
 /**
  * struct mood - how a run is, drawn at its beginning
@@ -214,11 +215,31 @@ static void give_up_copy(struct node *n)
 	}
 }
 
+/*
+ * A sector of a target goes bad and a comparison finds it: an extent that is on
+ * its way was perhaps written before, so it proves nothing (rule 1).
+ */
+static void rot(struct node *n)
+{
+	u32 peer = (n->id + 1 + chance(SIM_NODES - 1)) % SIM_NODES;
+	struct disk *disk = &nodes[peer].disk;
+	struct peer *p = &n->peers[peer];
+	u32 sector = chance(SIM_SECTORS);
+
+	if (!n->primary || !p->running || !nodes[peer].apply.target || nodes[peer].timeline ||
+	    !p->conn->ready || ditto_resync_finished(&p->plan))
+		return;
+	disk->sectors[sector].value[disk->sectors[sector].count - 1] = BAD_SECTOR;
+	ditto_resync_mark(&p->plan, (u64)sector * 512, 512);
+	p->kicked = true;
+	note("node %u: sector %u goes bad, which %u finds", peer, sector, n->id);
+}
+
 static void fault(void)
 {
 	struct node *n = &nodes[chance(SIM_NODES)];
 
-	switch (chance(12)) {
+	switch (chance(13)) {
 	case 0 ... 2:
 		cut_link();
 		break;
@@ -237,6 +258,9 @@ static void fault(void)
 		break;
 	case 9 ... 11:
 		administrate(n);
+		break;
+	case 12:
+		rot(n);
 		break;
 	}
 }
