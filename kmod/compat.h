@@ -138,6 +138,13 @@ static inline int ditto_sock_send_page(struct socket *sock, struct page *page,
 #endif
 }
 
+/* The record types of TLS moved in 6.6. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#include <net/tls_prot.h>
+#else
+#include <net/tls.h>
+#endif
+
 /* What pre_doit and post_doit are told of the command. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 #define DITTO_GENL_OPS const struct genl_split_ops

@@ -415,6 +415,9 @@ void ditto_connection_bye(struct ditto_connection *conn, enum ditto_wire_bye why
 {
 	if (test_bit(DITTO_CONN_FAILED, &conn->flags))
 		return;
+	/* Before the peer can close in answer. */
+	if (final)
+		set_bit(DITTO_CONN_FINAL, &conn->flags);
 	ditto_connection_say(conn, DITTO_WIRE_BYE, why);
 	flush_work(&conn->work);
 	if (test_bit(DITTO_CONN_FAILED, &conn->flags)) {

@@ -157,7 +157,7 @@ static int complain(struct ditto_disk *disk, const struct ditto_md_complaint *wh
 	switch (worst->error) {
 	case -ENODATA:
 		return ditto_refuse(extack, -ENODATA,
-				    "%s: no ditto metadata: run create-md first", path);
+				    "%s: no ditto metadata", path);
 	case -EBADMSG:
 		return ditto_refuse(extack, -EBADMSG,
 				    "%s: metadata damaged in both slots (checksum %llx, expected %llx): see check-md",

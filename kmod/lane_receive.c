@@ -5,9 +5,10 @@
  */
 #include <linux/sched/mm.h>
 #include <net/sock.h>
-#include <net/tls.h>
+#include <uapi/linux/tls.h>
 
 #include "applier.h"
+#include "compat.h"
 #include "connection.h"
 #include "device.h"
 #include "message.h"

@@ -126,6 +126,7 @@ static int do_bye(struct ditto_connection *conn, const struct ditto_wire_header 
 		ditto_connection_fail(conn, true, "refused by the peer: see its status and log");
 		break;
 	case DITTO_BYE_DIVERGED:
+		WRITE_ONCE(conn->peer->diverged, true);
 		ditto_connection_fail(conn, true,
 				      "histories have diverged: invalidate the copy to give up, then connect");
 		break;

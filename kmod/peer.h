@@ -66,6 +66,7 @@ struct ditto_peer_sync {
  * @connection: the live one; written under both locks
  * @state: what it has last said of its copy; under stream_lock
  * @state_valid: it has said so over the live connection; under stream_lock
+ * @diverged: the last connection ended because the two histories had
  * @bits: what is out of sync there; under stream_lock
  * @bits_attach_id: @bits and what is in flight cover all in which the peer's
  *	copy may differ, as long as its disk is still attached under this id;
@@ -87,6 +88,7 @@ struct ditto_peer {
 	struct ditto_connection *connection;
 	struct ditto_wire_state state;
 	bool state_valid;
+	bool diverged;
 	struct ditto_bits bits;
 	u64 bits_attach_id;
 	struct ditto_peer_sync sync;

@@ -411,8 +411,7 @@ static bool good_copy_elsewhere(struct ditto_resource *res)
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i] && (res->peers[i]->disk_state == DITTO_DISK_UP_TO_DATE ||
 				      res->peers[i]->disk_state == DITTO_DISK_CONSISTENT ||
-				      res->peers[i]->connection_state ==
-				      DITTO_CONNECTION_STANDALONE))
+				      READ_ONCE(res->peers[i]->diverged)))
 			return true;
 	return false;
 }

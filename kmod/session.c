@@ -29,12 +29,8 @@ int ditto_session_connect(struct ditto_peer *peer, struct netlink_ext_ack *extac
 
 void ditto_session_disconnect(struct ditto_peer *peer, enum ditto_wire_bye why)
 {
-	struct ditto_connection *conn = peer->connection;
-
-	if (conn) {
-		/* Ours is the reason, also where the peer answers first. */
-		set_bit(DITTO_CONN_FINAL, &conn->flags);
-		ditto_connection_bye(conn, why, true, "disconnected by command");
+	if (peer->connection) {
+		ditto_connection_bye(peer->connection, why, true, "disconnected by command");
 		ditto_session_lost(peer);
 	}
 	ditto_state_connection(peer, DITTO_CONNECTION_STANDALONE);
@@ -146,6 +142,7 @@ void ditto_session_hello(struct ditto_peer *peer)
 	meeting = ditto_history_meet(&mine, &conn->hello.state);
 	if (meeting == DITTO_MEETING_DIVERGED) {
 		ditto_peer_warn(peer, "histories have diverged: nothing was touched");
+		WRITE_ONCE(peer->diverged, true);
 		ditto_event_diverged(peer, "invalidate the copy to give up, then connect");
 		ditto_connection_bye(conn, DITTO_BYE_DIVERGED, true,
 				     "histories have diverged: invalidate the copy to give up, then connect");
@@ -155,6 +152,7 @@ void ditto_session_hello(struct ditto_peer *peer)
 	spin_lock_irq(&res->stream_lock);
 	peer->reason[0] = '\0';
 	spin_unlock_irq(&res->stream_lock);
+	WRITE_ONCE(peer->diverged, false);
 	set_bit(DITTO_CONN_OPEN, &conn->flags);
 	ditto_state_connection(peer, DITTO_CONNECTION_CONNECTED);
 	ditto_peer_info(peer, "connected");

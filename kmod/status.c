@@ -118,6 +118,7 @@ static int put_device_part(struct sk_buff *skb, const struct snapshot *s)
 
 /* What of a peer changes with every acknowledgement. */
 struct peer_snapshot {
+	u32 connection;
 	u64 cookie;
 	u64 out_of_sync;
 	u64 total;
@@ -155,6 +156,8 @@ static void take_peer_snapshot(struct ditto_resource *res, struct ditto_peer *pe
 		s->range[i][0] = peer->verify_ranges[i].start;
 		s->range[i][1] = peer->verify_ranges[i].size;
 	}
+	/* The reason is written before the state that it explains. */
+	s->connection = READ_ONCE(peer->connection_state);
 	strscpy(s->reason, peer->reason, sizeof(s->reason));
 }
 
@@ -179,7 +182,7 @@ static int put_peer(struct sk_buff *skb, struct ditto_peer *peer, const struct p
 
 	if (!nest || nla_put_u32(skb, DITTO_PEER_A_ID, peer->node_id) ||
 	    nla_put_string(skb, DITTO_PEER_A_NAME, peer->name) ||
-	    nla_put_u32(skb, DITTO_PEER_A_CONNECTION, READ_ONCE(peer->connection_state)) ||
+	    nla_put_u32(skb, DITTO_PEER_A_CONNECTION, s->connection) ||
 	    put_u64(skb, DITTO_PEER_A_COOKIE, s->cookie, pad) ||
 	    nla_put_u32(skb, DITTO_PEER_A_ROLE, READ_ONCE(peer->role)) ||
 	    nla_put_u32(skb, DITTO_PEER_A_DISK, READ_ONCE(peer->disk_state)) ||
