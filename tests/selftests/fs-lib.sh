@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What the tests with file systems share beside lib.sh.
-# shellcheck source-path=SCRIPTDIR source=lib.sh
 
 # work DIRECTORY: what people do with files
 work() {
 	local dir=$1
-	cp -r "$top/kmod" "$dir/copy" || return 1
+	cp -r "${top:?lib.sh comes first}/kmod" "$dir/copy" || return 1
 	tar -C "$dir/copy" -cf "$dir/copy.tar" . || return 1
 	mkdir "$dir/unpacked" && tar -C "$dir/unpacked" -xf "$dir/copy.tar" || return 1
 	mkdir "$dir"/many && touch "$dir"/many/{1..100} && rm "$dir"/many/*0 || return 1

@@ -10,32 +10,45 @@
 source "$(dirname "$0")/lib.sh"
 
 need fio nft tc ss
-cluster_up 3 32 up=2 timeout=3000 ping=500
+cluster_up 3 32 up=2
 must "a becomes Primary" ditto a promote "$RES" --force
 must "b is in sync" wait_for 60 "b in sync" is a peers.b.replication Established
 DEV=$(device a)
-must "random data is there to be copied" dd if=/dev/urandom of="$DEV" bs=1M count=24 oflag=direct
+must "random data is there to be copied" dd if=/dev/urandom of="$DEV" bs=1M oflag=direct \
+	count=$(($(device_size a) >> 20))
 
 fio --name=load --filename="$DEV" --rw=randwrite --bs=4k --iodepth=4 --ioengine=libaio --direct=1 \
 	--rate_iops=100 --time_based --runtime="$(scaled 380)" --output="$WORK/fio" &
 load=$!
 
 # So slow that there is something to cut, and the cut hits where it should.
-must "the link of c is slow" link_netem c rate 40mbit limit 10000
+must "the link of c is slow" link_netem c rate 50mbit limit 10000
 must "c joins" node_up c
 
-progress_is() {
-	local part=$1 total=0 found
+# Where c is: 0 to 99 % while it is resynced, 100 when it is in sync, else nothing
+progress() {
+	local found
 	mapfile -t found < <(fields a "$RES" peers.c.replication peers.c.sync-total peers.c.sync-done)
-	[[ ${found[0]-} == SyncSource ]] && total=${found[1]}
-	((total && found[2] * 100 >= total * part))
+	case ${found[0]-} in
+	SyncSource) ((!found[1])) || echo $((found[2] * 99 / found[1])) ;;
+	Established) echo 100 ;;
+	esac
+}
+reaches() {
+	at=$(progress)
+	((${at:--1} >= $1))
 }
 for part in 1 10 20 30 40 50 60 70 80 90; do
-	ok "the resync comes to $part %" wait_for 30 "$part %" progress_is "$part"
-	ok "it is cut there" link_cut c
-	must "a notices" wait_for 20 "c is gone" not connected a c
-	same "c is not in the roster" 3 "$(field a roster)"
-	must "the link is back" link_open c
+	# On a busy machine, the resync may be over before it was seen there.
+	for try in {1..5}; do
+		wait_for 60 "$part %" reaches "$part" || fail "the resync does not come to $part %"
+		link_cut c
+		wait_for 20 "c is gone" not connected a c || fail "a does not notice the cut"
+		[[ $(field a roster) == 3 ]] || fail "c is still in the roster"
+		must "the link is back" link_open c
+		((at == 100)) || break
+	done
+	ok "it was cut in try $try at $at %" test "$at" -lt 100
 done
 link_heal c
 must "c is in sync in the end" wait_sync a 120
