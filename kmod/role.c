@@ -223,6 +223,10 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 		return 0;
 	if (!res->disk || !res->device)
 		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	/* Its START may be here before its word that it is Primary. */
+	if (READ_ONCE(res->applier.upstream))
+		return refuse_promotion(res, DITTO_PROMOTE_PRIMARY, res->applier.upstream_node,
+					extack);
 	err = check_promotion(res, force, extack);
 	if (err)
 		return err;

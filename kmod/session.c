@@ -154,6 +154,8 @@ void ditto_session_hello(struct ditto_peer *peer)
 	spin_unlock_irq(&res->stream_lock);
 	WRITE_ONCE(peer->diverged, false);
 	set_bit(DITTO_CONN_OPEN, &conn->flags);
+	/* Its HELLO may have crossed a change here: tell the state once more. */
+	memset(&res->told, 0, sizeof(res->told));
 	ditto_state_connection(peer, DITTO_CONNECTION_CONNECTED);
 	ditto_peer_info(peer, "connected");
 	ditto_connection_unpark(conn);
