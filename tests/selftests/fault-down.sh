@@ -4,10 +4,10 @@
 # Test: everything can be taken down, whatever hangs, and no command does
 # Proves: G7
 # Needs: fio, dmsetup, nft
-# Time limit: 360
+# Time limit: 420
 #
 # Bounds, for commands given while something hangs:
-#	status			2 s, always
+#	status			2 s from the kernel, always
 #	everything else		40 s, and the tool says that it has given up
 #				waiting; most take as long as the time-out
 #
@@ -28,19 +28,30 @@ thaw() { dmsetup resume "dt-$1"; }
 not_connected() { not connected "$@"; }
 gone() { [[ ! -e $1 ]]; }
 
+# What the kernel takes for it: on a loaded machine a program takes longer to start.
+answers_at_once() {
+	local took
+	took=$(on "$1" timeout -k 5 "$(scaled 60)" netlink_fuzz time "$RES") || return 1
+	echo "took $took ms"
+	((took <= $(scaled 2000)))
+}
+
 status_answers() {
 	local node
 	for node in "${NODES[@]}"; do
-		within 2 "$1: status on $node answers at once" ditto "$node" status || return 1
+		ok "$1: status on $node answers within 2 s" answers_at_once "$node"
 	done
 }
 
-# What an administrator may try. They may well be refused.
+# What an administrator may try. They may well be refused. Where it would succeed,
+# and be a second Primary, promote is not tried.
 commands_end() {
-	local what=$1 node=$2 peer=$3 command
+	local what=$1 node=$2 peer=$3 command commands
 	status_answers "$what"
-	for command in "pause-sync $RES" "resume-sync $RES" "verify $RES" "disconnect $RES $peer" \
-		"connect $RES $peer" "demote $RES" "promote $RES" "attach $RES"; do
+	commands=("pause-sync $RES" "resume-sync $RES" "verify $RES" "disconnect $RES $peer"
+		"connect $RES $peer" "demote $RES" "attach $RES")
+	[[ $node != a ]] || commands+=("promote $RES")
+	for command in "${commands[@]}"; do
 		# shellcheck disable=SC2086 # words
 		within 40 "$what: $command on $node ends" ditto "$node" $command
 	done
@@ -157,5 +168,9 @@ load_kill
 ok "$what: fio has seen errors" grep -qE 'error|err=' "$WORK/load"
 ok "$what: b has lost a" wait_for $((timeout + 6)) "b without a" not_connected b a
 status_answers "$what"
-ok "$what: b is promoted without --force" ditto b promote "$RES"
-ok "$what: b takes writes" dd if=/dev/zero of="$(device b)" bs=64k count=4 oflag=direct status=none
+# What was in flight may have reached the other one only.
+survivor=b
+ditto b promote "$RES" 2>"$WORK/promote" || survivor=c
+[[ $survivor == b ]] || ok "$what: b names c" grep 'c has newer' "$WORK/promote"
+ok "$what: $survivor is promoted without --force" ditto $survivor promote "$RES"
+ok "$what: it takes writes" dd if=/dev/zero of="$(device $survivor)" bs=64k count=4 oflag=direct status=none

@@ -3,6 +3,10 @@
 #
 # What the fault-*.sh tests share beside lib.sh.
 
+# The signal may come while a check's output goes elsewhere.
+exec 3>&1
+trap 'exec >&3; fail "ended by a signal, as by the time limit"; diag "after $SECONDS s"; exit 1' TERM INT HUP
+
 # report PREFIX COMMAND...: a program that prints lines "ok TEXT" and
 # "not ok TEXT: WHY" becomes as many checks; other lines are kept as comments
 report() {

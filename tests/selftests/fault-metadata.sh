@@ -14,6 +14,8 @@
 
 # shellcheck source=tests/selftests/lib.sh
 source "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/selftests/fault-lib.sh
+source "$selftests/fault-lib.sh"
 
 # Bytes of fields in a superblock; see core/md.c.
 AT_VERSION=8 AT_SEQUENCE=16 AT_SLOT=24 AT_NODE=28 AT_UUID=32 AT_DISK_UUID=48 AT_FLAGS=64

@@ -15,6 +15,8 @@
  *					every command and the multicast group are
  *					refused with EPERM
  *	netlink_fuzz commands RESOURCE	only the commands
+ *	netlink_fuzz time RESOURCE	prints the milliseconds that the kernel takes
+ *					to answer status and its dump
  *
  * Prints "ok TEXT" or "not ok TEXT: WHY" for each check.
  */
@@ -819,6 +821,25 @@ static void unprivileged(bool group)
 	report(err == EPERM, "the multicast group is refused", strerror(err));
 }
 
+static int print_time(void)
+{
+	uint64_t begun = now_ms();
+	struct nlmsghdr *nlh;
+	int err;
+
+	err = genl_command(&genl, DITTO_CMD_RESOURCE_GET, resource, -1);
+	if (!err) {
+		nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_GET, NULL);
+		nlh->nlmsg_flags |= NLM_F_DUMP;
+		err = genl_talk(&genl, nlh, NULL, NULL);
+	}
+	/* An interrupted dump is an answer too, a resource that has gone another. */
+	if (err && err != -EINTR && err != -ENOENT)
+		return 1;
+	printf("%llu\n", (unsigned long long)(now_ms() - begun));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int err;
@@ -844,6 +865,8 @@ int main(int argc, char **argv)
 		unprivileged(true);
 	} else if (!strcmp(argv[1], "commands")) {
 		unprivileged(false);
+	} else if (!strcmp(argv[1], "time")) {
+		return print_time();
 	} else {
 		return 2;
 	}
