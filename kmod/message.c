@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "message.h"
 
+#include <linux/blkdev.h>
+
 #include "applier.h"
 #include "connection.h"
 #include "device.h"
+#include "disk.h"
 #include "log.h"
 #include "peer.h"
 #include "reader.h"
@@ -54,6 +57,10 @@ static int check_hello(struct ditto_connection *conn, const struct ditto_wire_he
 	else if (hello->data_bytes != res->device->bytes)
 		ditto_connection_fail(conn, true, "peer has %llu bytes of data, this node %llu",
 				      hello->data_bytes, res->device->bytes);
+	else if (hello->logical_block != bdev_logical_block_size(res->disk->backing.bdev))
+		ditto_connection_fail(conn, true, "peer's logical blocks are %u bytes, this node's %u",
+				      hello->logical_block,
+				      bdev_logical_block_size(res->disk->backing.bdev));
 	else if (hello->max_io < DITTO_WIRE_MAX_WRITE)
 		ditto_connection_fail(conn, true, "peer takes writes of %u bytes, needed %u",
 				      hello->max_io, DITTO_WIRE_MAX_WRITE);
