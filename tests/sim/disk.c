@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "disk.h"
 
-#define MD_SECTOR	512u
+/*
+ * What of a superblock a power cut may leave half written. Smaller than a
+ * sector: with few peers all that it says fits into the first one.
+ */
+#define MD_UNIT		64u
 
 void disk_init(struct disk *disk, u32 owner, bool internal)
 {
@@ -237,12 +241,12 @@ static void tear(struct disk *disk, struct disk_io *io)
 {
 	u32 i, torn = 0;
 
-	for (i = 0; i < DITTO_MD_BLOCK; i += MD_SECTOR) {
+	for (i = 0; i < DITTO_MD_BLOCK; i += MD_UNIT) {
 		/* Those that are alike before and after are of no interest. */
-		if (!memcmp(disk->slots[io->slot] + i, io->block + i, MD_SECTOR))
+		if (!memcmp(disk->slots[io->slot] + i, io->block + i, MD_UNIT))
 			continue;
 		if (one_in(2))
-			memcpy(disk->slots[io->slot] + i, io->block + i, MD_SECTOR);
+			memcpy(disk->slots[io->slot] + i, io->block + i, MD_UNIT);
 		else
 			torn++;
 	}
@@ -251,7 +255,7 @@ static void tear(struct disk *disk, struct disk_io *io)
 		disk->newest_slot = io->slot;
 		disk->landed_md(disk, &io->md);
 	}
-	note("node %u: slot %u is left with %u sectors unwritten", disk->owner, io->slot, torn);
+	note("node %u: slot %u is left with %u units unwritten", disk->owner, io->slot, torn);
 }
 
 /* What was under way and not seen yet may have come as far as the medium. */

@@ -27,7 +27,7 @@ struct message {
 /**
  * struct pipe - one direction of one lane
  * @messages: struct message
- * @held: a scenario lets nothing through
+ * @count: of them
  */
 struct pipe {
 	struct list_head messages;

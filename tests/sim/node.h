@@ -177,8 +177,10 @@ void node_power_on(struct node *n);
 void node_power_cut(struct node *n);
 void node_exit(struct node *n);
 
-/* From the node's fiber: until @ready says so. Return: false after a time-out,
- * which only comes where @timed. */
+/*
+ * From the node's fiber: until @ready says so. Return: false after a time-out,
+ * which only comes where @timed.
+ */
 bool node_wait(struct node *n, bool (*ready)(struct node *n), bool timed);
 /* Write the metadata; from the node's fiber. */
 void node_write_md(struct node *n);

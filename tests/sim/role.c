@@ -14,6 +14,9 @@ static int check_promotion(struct node *n, bool force)
 	enum ditto_promotion why;
 	u32 connected = 0, who = 0, i;
 
+	/* Its START may be here before its STATE: that says Primary too. */
+	if (n->upstream)
+		return -EBUSY;
 	state_mine(n, &mine);
 	for (i = 0; i < SIM_NODES; i++) {
 		if (!peer_open(&n->peers[i]) || !n->peers[i].state_valid)

@@ -9,7 +9,7 @@
 
 #include "node.h"
 
-/* Scenarios: this disk does nothing; only this access of it goes on. */
+/* Scenarios: this disk does nothing. */
 extern bool disk_held[SIM_NODES];
 
 void schedule_init(void);
