@@ -31,7 +31,6 @@ const char *ditto_connection_name(u32 state)
 		[DITTO_CONNECTION_CONNECTING]	= "Connecting",
 		[DITTO_CONNECTION_HANDSHAKE]	= "Handshake",
 		[DITTO_CONNECTION_CONNECTED]	= "Connected",
-		[DITTO_CONNECTION_CLOSING]	= "Closing",
 	};
 
 	return name(names, ARRAY_SIZE(names), state);

@@ -52,7 +52,6 @@ const char *connection_name(uint32_t state)
 		[DITTO_CONNECTION_CONNECTING] = "Connecting",
 		[DITTO_CONNECTION_HANDSHAKE] = "Handshake",
 		[DITTO_CONNECTION_CONNECTED] = "Connected",
-		[DITTO_CONNECTION_CLOSING] = "Closing",
 	};
 
 	return NAME_OF(names, state);

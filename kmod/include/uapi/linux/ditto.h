@@ -287,7 +287,6 @@ enum ditto_connection_state {
 	DITTO_CONNECTION_CONNECTING,	/* wanted; the daemon is at work */
 	DITTO_CONNECTION_HANDSHAKE,	/* sockets handed over */
 	DITTO_CONNECTION_CONNECTED,
-	DITTO_CONNECTION_CLOSING,
 };
 
 enum ditto_replication_state {
