@@ -256,9 +256,17 @@ static void connection_free_work(struct work_struct *work)
 	cancel_delayed_work_sync(&conn->timer);
 	cancel_work_sync(&conn->work);
 	free_messages(conn);
-	for (i = 0; i < DITTO_LANES; i++)
-		if (conn->lanes[i].sock)
-			sockfd_put(conn->lanes[i].sock);
+	for (i = 0; i < DITTO_LANES; i++) {
+		if (!conn->lanes[i].sock)
+			continue;
+		/*
+		 * What a lost peer has not taken would keep the socket, and that
+		 * the namespace, for as long as TCP tries: drop it.
+		 */
+		if (conn->lanes[i].data_ready)
+			sock_no_linger(conn->lanes[i].sock->sk);
+		sockfd_put(conn->lanes[i].sock);
+	}
 	ditto_peer_put(conn->peer);
 	kvfree(conn);
 }

@@ -62,19 +62,16 @@ static struct disk_access *access_new(struct block_device *bdev, blk_opf_t opf, 
 	return a;
 }
 
-/* Return: 0, -EIO, -ETIMEDOUT, -EINTR where the waiter was killed. */
+/*
+ * Not killable: a command that is killed would leave open whether its metadata
+ * is on the disk. Return: 0, -ETIMEDOUT, or the disk's error.
+ */
 static int access_wait(struct disk_access *a)
 {
-	long left;
-
 	kref_get(&a->ref);
 	submit_bio(&a->bio);
-	left = wait_for_completion_killable_timeout(&a->done,
-						    msecs_to_jiffies(DITTO_DISK_TIMEOUT_MS));
-	if (left == 0)
+	if (!wait_for_completion_timeout(&a->done, msecs_to_jiffies(DITTO_DISK_TIMEOUT_MS)))
 		return -ETIMEDOUT;
-	if (left < 0)
-		return -EINTR;
 	return blk_status_to_errno(a->status);
 }
 

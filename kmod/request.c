@@ -273,7 +273,8 @@ static void end_user(struct ditto_request *req)
 
 	req->user = NULL;
 	trace_ditto_done(req);
-	user->bi_status = req->status;
+	/* With a failed disk nothing is recorded, so nothing ends well (G1). */
+	user->bi_status = READ_ONCE(req->res->disk->failed) ? BLK_STS_IOERR : req->status;
 	ditto_device_end_bio(req->res->device, user, req->start);
 }
 
