@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 3 24
+cluster_ready 3 16
 ok "four threads write while a fifth changes their buffers" limit 120 race buffers "$DEV" 100
 ok "all copies are equal" copies_equal
 

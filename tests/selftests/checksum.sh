@@ -10,7 +10,7 @@
 source "$(dirname "$0")/lib.sh"
 
 need fio
-cluster_ready 3 32 checksum=yes
+cluster_ready 3 16 checksum=yes
 same "the kernel has the option" true "$(field a options.payload-checksum)"
 ok "fio reads back what it wrote" limit 60 fio --name=sum --filename="$DEV" --rw=randwrite \
 	--bsrange=512-128k --iodepth=16 --ioengine=libaio --direct=1 --size=8m \

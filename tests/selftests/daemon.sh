@@ -9,9 +9,9 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 2 32
+cluster_ready 2 16
 cookie=$(field a peers.b.cookie)
-dd if=/dev/urandom of="$DEV" bs=4k count=4000 oflag=direct status=none &
+dd if=/dev/urandom of="$DEV" bs=4k count=2000 oflag=direct status=none &
 writer=$!
 for node in a b; do
 	must "dittod of $node is killed" kill_daemon "$node" KILL

@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 3 32 disk=loop
+cluster_ready 3 16 disk=loop
 must "data is written all over" dd if=/dev/urandom of="$DEV" bs=1M oflag=direct \
 	count=$(($(device_size a) >> 20))
 ok "the whole device is discarded" blkdiscard "$DEV"

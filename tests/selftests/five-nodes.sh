@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 5 24
+cluster_ready 5 16
 same "all five are in the roster" 31 "$(field a roster)"
 must "data is written" dd if=/dev/urandom of="$DEV" bs=1M count=4 oflag=direct
 ok "all copies are equal" copies_equal

@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 3 24
+cluster_ready 3 16
 ok "four threads write overlapping ranges" limit 120 race ranges "$DEV" 150
 ok "all copies are equal" copies_equal
 if command -v fio >/dev/null; then

@@ -9,12 +9,12 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 3 24
+cluster_ready 3 16
 b=$(device b) c=$(device c)
 report "a to b: " dio stale "$DEV" "$b" 200
 report "a to c: " dio stale "$DEV" "$c" 200
 # The same while others write too.
-fio --name=load --filename="$DEV" --rw=randwrite --bs=4k --offset=16m --size=4m \
+fio --name=load --filename="$DEV" --rw=randwrite --bs=4k --offset=8m --size=4m \
 	--iodepth=8 --ioengine=libaio --direct=1 --time_based --runtime="$(scaled 60)" >/dev/null 2>&1 &
 load=$!
 # In the lower half, away from the load.

@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_up 2 24
+cluster_up 2 16
 # A second one over the same two nodes, on other disks and the same port.
 for node in a b; do
 	DISK[$node/r1]=/dev/ram$((10 + $(node_id "$node")))

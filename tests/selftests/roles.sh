@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 2 32
+cluster_ready 2 16
 refused "b cannot be Primary too" 'a is Primary' ditto b promote "$RES"
 refused "not even by force" 'a is Primary' ditto b promote "$RES" --force
 

@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 2 24
+cluster_ready 2 16
 must "data is written on a" dd if=/dev/urandom of="$DEV" bs=1M count=2 oflag=direct
 other=$(device b)
 report "on the Secondary: " dio refused "$other"

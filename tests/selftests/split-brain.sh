@@ -10,7 +10,7 @@
 source "$(dirname "$0")/lib.sh"
 
 need nft ss
-cluster_ready 2 32 timeout=2000 ping=500
+cluster_ready 2 16 timeout=2000 ping=500
 must "data is written" dd if=/dev/urandom of="$DEV" bs=1M count=4 oflag=direct
 must "the link is cut" link_cut b
 must "b notices" wait_for 20 "a is gone" not connected b

@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_up 3 32
+cluster_up 3 16
 on a timeout "$(scaled 150)" "$TOOL" events >"$WORK/events" &
 on a timeout "$(scaled 150)" "$TOOL" events --json >"$WORK/events.json" &
 narrow() { [[ ! $(COLUMNS=80 ditto a status | awk 'length > 80') ]]; }

@@ -10,7 +10,7 @@
 source "$(dirname "$0")/lib.sh"
 
 # Ram disks that cannot discard: neither can the device.
-cluster_ready 2 24
+cluster_ready 2 16
 must "data is written" dd if=/dev/urandom of="$DEV" bs=1M count=2 oflag=direct
 cksum=$(dd if="$DEV" bs=1M count=2 iflag=direct status=none | cksum)
 if blkdiscard --length 1M /dev/ram9 2>/dev/null; then

@@ -9,7 +9,7 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 3 32
+cluster_ready 3 16
 must "data is written" dd if=/dev/urandom of="$DEV" bs=1M count=8 oflag=direct
 ok "at first it finds nothing" ditto a verify "$RES" --wait
 
