@@ -284,6 +284,11 @@ static void check_sector(const struct timeline *t, const struct disk *disk, u32 
 	with_preflush = beside(preflush, sector, own->preflush ? own->submitted : 0);
 	for (v = held + 1; v < t->count[sector]; v++) {
 		lacking = t->versions[sector][v].write;
+		if (lacking->must < t->left[disk->owner]) {
+			broken("G1", "node %u may lose write %llu of sector %u, which was flushed at %llu",
+			       disk->owner, lacking->id, sector, lacking->must);
+			return;
+		}
 		if (lacking->must >= with && lacking->acked >= with_preflush)
 			continue;
 		broken("G4", "node %u may survive without write %llu of sector %u (held %llu), acknowledged %llu, durable by %llu, and with one submitted at %llu (preflush %llu)",

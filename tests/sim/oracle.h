@@ -28,6 +28,9 @@
  * different sectors may be asked together. Versions of zeroes cannot be told
  * apart; each is taken for the one that accuses least.
  *
+ * And a flush or FUA write that has completed is durable on every member: there
+ * @must is enough (G1, rule 7).
+ *
  * A write that is gone (overwritten in the stream by one that the disk holds)
  * is not lacking: only versions newer than the surviving one count.
  */
@@ -76,6 +79,7 @@ struct version {
  * struct timeline - see above
  * @writes: in order of position
  * @left: by node: clock when it left the roster; NEVER while it is in it, 0 before
+ * @leaving: it is lost, and a roster without it is not yet durable everywhere
  */
 struct timeline {
 	struct list_head link;
@@ -85,6 +89,7 @@ struct timeline {
 	u32 count[SIM_SECTORS];
 	u32 room[SIM_SECTORS];
 	u64 left[SIM_NODES];
+	bool leaving[SIM_NODES];
 };
 
 void oracle_init(void);

@@ -62,6 +62,7 @@ void roster_join(struct peer *p)
 	n->md.roster |= BIT(p->id);
 	n->md.roster_number++;
 	n->timeline->left[p->id] = NEVER;
+	n->timeline->leaving[p->id] = false;
 	node_write_md(n);
 	p->joining = true;
 	note("node %u: %u joins, the roster is %x", n->id, p->id, n->md.roster);
@@ -88,6 +89,19 @@ static void joined(struct node *n, u32 roster)
 	node_write_md(n);
 }
 
+/* From now on nobody asks of them what is acknowledged. */
+static void members_left(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (!n->timeline || !n->timeline->leaving[i])
+			continue;
+		n->timeline->left[i] = sim.clock;
+		n->timeline->leaving[i] = false;
+	}
+}
+
 void roster_done(struct node *n)
 {
 	struct ditto_stream_out out;
@@ -107,6 +121,8 @@ void roster_done(struct node *n)
 	}
 	if (n->rosters)
 		return;
+	members_left(n);
+	sim.clock++;
 	ditto_stream_out_init(&out);
 	ditto_stream_unhold(&n->stream, &out);
 	request_dispatch(n, &out);

@@ -11,7 +11,6 @@ void session_connect(struct peer *p)
 void session_disconnect(struct peer *p, enum ditto_wire_bye why)
 {
 	if (p->conn) {
-		p->conn->final = true;
 		conn_bye(p->conn, why, true, "disconnected by command");
 		session_lost(p);
 	}
@@ -101,6 +100,8 @@ void session_hello(struct peer *p)
 		return;
 	}
 	check_outdated(p);
+	/* Its HELLO may have crossed a change here: tell the state once more. */
+	memset(&p->node->told, 0, sizeof(p->node->told));
 	c->open = true;
 	p->connection_state = CONNECTED;
 	conn_unpark(c);
@@ -201,7 +202,7 @@ void session_leave(struct peer *p, bool hold)
 	if (n->stream.followers[p->id].active) {
 		if (hold) {
 			ditto_stream_hold(&n->stream);
-			n->timeline->left[p->id] = sim.clock;
+			n->timeline->leaving[p->id] = true;
 		}
 		ditto_stream_drop(&n->stream, p->id, missing, p, &out);
 	}

@@ -235,10 +235,24 @@ static void rot(struct node *n)
 	note("node %u: sector %u goes bad, which %u finds", peer, sector, n->id);
 }
 
+static void cut_all_power(void)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (nodes[i].powered)
+			node_power_cut(&nodes[i]);
+	}
+}
+
 static void fault(void)
 {
 	struct node *n = &nodes[chance(SIM_NODES)];
 
+	if (one_in(30)) {
+		cut_all_power();
+		return;
+	}
 	switch (chance(13)) {
 	case 0 ... 2:
 		cut_link();
