@@ -142,16 +142,14 @@ int ditto_disk_write_md(struct ditto_disk *disk)
 	return err;
 }
 
-static int complain(struct ditto_disk *disk, const struct ditto_md_complaint *why,
+/* @err is what ditto_md_choose() returned: the graver error of the two slots. */
+static int complain(struct ditto_disk *disk, const struct ditto_md_complaint *why, int err,
 		    struct netlink_ext_ack *extack)
 {
 	const char *path = disk->meta_path ? disk->meta_path : disk->path;
-	const struct ditto_md_complaint *worst = why;
+	const struct ditto_md_complaint *worst = why[0].error == err ? &why[0] : &why[1];
 
-	/* No slot to fall back on: name the one that looks most like ours. */
-	if (why[0].error == -ENODATA && why[1].error && why[1].error != -ENODATA)
-		worst = &why[1];
-	switch (worst->error) {
+	switch (err) {
 	case -ENODATA:
 		return ditto_refuse(extack, -ENODATA,
 				    "%s: no ditto metadata", path);
@@ -164,7 +162,7 @@ static int complain(struct ditto_disk *disk, const struct ditto_md_complaint *wh
 				    "%s: metadata version %llu, this module knows %llu",
 				    path, worst->found, worst->expected);
 	}
-	return ditto_refuse(extack, worst->error, "%s: metadata: %s is %llu, expected %llu",
+	return ditto_refuse(extack, err, "%s: metadata: %s is %llu, expected %llu",
 			    path, worst->field, worst->found, worst->expected);
 }
 
@@ -195,7 +193,7 @@ static int read_md(struct ditto_disk *disk, struct netlink_ext_ack *extack)
 	}
 	err = ditto_md_choose(blocks, meta_internal(disk), bytes, &disk->md, why);
 	if (err)
-		err = complain(disk, why, extack);
+		err = complain(disk, why, err, extack);
 out:
 	kfree(blocks);
 	return err;
