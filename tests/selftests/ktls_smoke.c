@@ -55,6 +55,7 @@ struct node {
 static const char *resource;
 static uint64_t cookie;
 static pthread_barrier_t listening;
+static pthread_barrier_t accepted;
 static const unsigned char key[32] = "a key that only this test uses";
 
 static void fail(const struct node *node, const char *what, const char *why)
@@ -103,17 +104,21 @@ static void take_sockets(struct node *node)
 		if (bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
 		    listen(listener, LANES))
 			fail(node, "listen", strerror(errno));
-		pthread_barrier_wait(&listening);
-		for (i = 0; i < LANES; i++)
+		/* One at a time: the order of connecting is not that of accepting. */
+		for (i = 0; i < LANES; i++) {
+			pthread_barrier_wait(&listening);
 			node->fds[i] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+			pthread_barrier_wait(&accepted);
+		}
 		close(listener);
 		return;
 	}
-	pthread_barrier_wait(&listening);
 	for (i = 0; i < LANES; i++) {
+		pthread_barrier_wait(&listening);
 		node->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (connect(node->fds[i], (struct sockaddr *)&address, sizeof(address)))
 			fail(node, "connect", strerror(errno));
+		pthread_barrier_wait(&accepted);
 	}
 }
 
@@ -245,6 +250,7 @@ int main(int argc, char **argv)
 		return 1;
 	cookie |= 1;
 	pthread_barrier_init(&listening, NULL, 2);
+	pthread_barrier_init(&accepted, NULL, 2);
 	for (i = 0; i < 2; i++) {
 		nodes[i].netns = argv[2 + 3 * i];
 		nodes[i].address = argv[3 + 3 * i];
