@@ -285,17 +285,22 @@ static void fail_late(struct ditto_resource *res)
 	}
 }
 
-/* Wait until every follower is durable; whoever is not in time is lost. */
-static void settle_followers(struct ditto_resource *res)
+/*
+ * Wait until every follower is durable; whoever is not in time is lost.
+ * Return: 0, -EINTR where the command was killed, which is no follower's fault.
+ */
+static int settle_followers(struct ditto_resource *res)
 {
-	int tries;
+	int tries, err;
 
 	/* Each round loses a follower or ends; a loss is an entry for the others. */
 	for (tries = 0; tries < DITTO_MAX_NODES; tries++) {
-		if (!wait_serving(res, all_durable, res->options.timeout_ms))
-			return;
+		err = wait_serving(res, all_durable, res->options.timeout_ms);
+		if (err != -ETIMEDOUT)
+			return err;
 		fail_late(res);
 	}
+	return 0;
 }
 
 /* A verify ends; whoever differs has left the roster when this returns. */
@@ -361,7 +366,11 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "writes under way do not end");
-	settle_followers(res);
+	err = settle_followers(res);
+	if (err) {
+		ditto_device_open_gate(res->device);
+		return ditto_refuse(extack, err, "interrupted: still Primary");
+	}
 	err = READ_ONCE(res->disk->failed) ? 0 : ditto_disk_flush(res->disk);
 	if (err) {
 		ditto_device_open_gate(res->device);
