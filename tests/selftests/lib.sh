@@ -363,6 +363,7 @@ net_up() {
 			echo "link set v$node master dt0 up"
 		done
 	} | ip -n dt-net -batch - || return 1
+	keep_hooks
 	for node; do
 		printf '%s\n' "addr add $(node_address "$node")/24 dev eth0" "link set eth0 up" \
 			"link set lo up" | ip -n "dt-$node" -batch - || return 1
@@ -542,6 +543,20 @@ image() {
 }
 
 # --- faults ----------------------------------------------------------------
+
+# An empty table, so that the kernel does not switch its packet filter's hooks on
+# and off as links are cut and healed: it does so by patching code that the other
+# CPU runs, and an emulated one (QEMU 7.2, TCG) then sometimes runs the breakpoint
+# that was there in between, over and over, and never gets any further.
+keep_hooks() {
+	command -v nft >/dev/null || return 0
+	ip netns exec dt-net nft -f - <<-END
+		table inet dt {
+			chain input { type filter hook input priority 0; }
+			chain output { type filter hook output priority 0; }
+		}
+	END
+}
 
 # A table of rules in the node's namespace: nothing from or to the peers given,
 # or anybody
