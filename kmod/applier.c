@@ -65,6 +65,9 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 		[DITTO_WIRE_FLUSH]	= DITTO_ENTRY_FLUSH,
 		[DITTO_WIRE_ROSTER]	= DITTO_ENTRY_ROSTER,
 		[DITTO_WIRE_JOIN]	= DITTO_ENTRY_JOIN,
+		[DITTO_WIRE_ABSENT]	= DITTO_ENTRY_ABSENT,
+		[DITTO_WIRE_SET]	= DITTO_ENTRY_SET,
+		[DITTO_WIRE_BITS]	= DITTO_ENTRY_BITS,
 		[DITTO_WIRE_EXTENT]	= DITTO_ITEM_EXTENT,
 		[DITTO_WIRE_EXTENT_ZERO] = DITTO_ITEM_EXTENT,
 	};
@@ -79,7 +82,7 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 	item->core.flags = (header->flags & DITTO_WIREF_DURABLE ? DITTO_ITEMF_DURABLE : 0) |
 			   (header->flags & DITTO_WIREF_GUARD ? DITTO_ITEMF_GUARD : 0) |
 			   (header->type == DITTO_WIRE_EXTENT_ZERO ? DITTO_ITEMF_ZERO : 0) |
-			   (header->size ? DITTO_ITEMF_RANGE : 0);
+			   (header->size && header->type != DITTO_WIRE_SET ? DITTO_ITEMF_RANGE : 0);
 	item->core.range.start = header->offset;
 	item->core.range.last = header->offset + header->size - 1;
 	if (item->core.kind == DITTO_ITEM_EXTENT) {
@@ -96,6 +99,13 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 	return item;
 }
 
+/* It is written when everything before it is: nobody submits it. */
+static bool is_silent(const struct ditto_item *item)
+{
+	return item->core.kind == DITTO_ENTRY_FLUSH || item->core.kind == DITTO_ENTRY_ABSENT ||
+	       item->core.kind == DITTO_ENTRY_BITS;
+}
+
 int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,
 			  const struct ditto_wire_header *header)
 {
@@ -107,13 +117,64 @@ int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,
 						 header->flags & DITTO_WIREF_SYNC_END);
 	else
 		err = ditto_apply_receive(&app->core, &item->core);
-	/* A flush is written when everything before it is: nobody submits it. */
-	if (!err && item->core.kind != DITTO_ENTRY_FLUSH)
+	if (!err && !is_silent(item))
 		app->waiting++;
 	spin_unlock_irq(&app->lock);
 	if (err)
 		ditto_item_free(item);
 	return err;
+}
+
+void ditto_applier_flush(struct ditto_applier *app)
+{
+	mod_delayed_work(applier_wq, &app->idle, 0);
+}
+
+void ditto_applier_account(struct ditto_applier *app, const struct ditto_wire_header *header,
+			   const struct ditto_applier_word *word)
+{
+	struct ditto_resource *res = app_resource(app);
+	struct ditto_account *acc = &res->account;
+
+	spin_lock_irq(&res->stream_lock);
+	switch (header->type) {
+	case DITTO_WIRE_WRITE:
+	case DITTO_WIRE_DISCARD:
+	case DITTO_WIRE_ZEROES:
+		ditto_account_write(acc, header->followers, header->offset, header->size);
+		break;
+	case DITTO_WIRE_ABSENT:
+		spin_lock(&app->lock);
+		ditto_account_absent(acc, &word->absent, &app->core);
+		spin_unlock(&app->lock);
+		break;
+	case DITTO_WIRE_SET:
+		ditto_account_set(acc, word->absent.node, header->offset, header->size);
+		break;
+	case DITTO_WIRE_BITS:
+		if (acc->bits[word->bits.node])
+			ditto_account_merge(acc->bits[word->bits.node], &word->bits, word->words,
+					    false, NULL, NULL);
+		break;
+	case DITTO_WIRE_ROSTER:
+		/* A target that has received its JOIN is equal, though it is not recorded. */
+		if (READ_ONCE(app->core.target) && !READ_ONCE(app->core.joining))
+			break;
+		fallthrough;
+	case DITTO_WIRE_JOIN:
+		ditto_account_equal(acc, word->roster.roster, header->position);
+		break;
+	case DITTO_WIRE_EXTENT:
+	case DITTO_WIRE_EXTENT_ZERO:
+		/* It began to send: what it was given is on its disk. */
+		if (!app->given)
+			ditto_account_given(acc, app->upstream_node);
+		app->given = true;
+	}
+	ditto_account_settled(acc, header->settled);
+	spin_unlock_irq(&res->stream_lock);
+	if (wq_has_sleeper(&res->idle_wait))
+		wake_up_all(&res->idle_wait);
 }
 
 static bool settled(struct ditto_applier *app)
@@ -161,6 +222,12 @@ static void item_written(struct ditto_item *item, blk_status_t status)
 		ditto_resource_event(app_resource(app), DITTO_RES_DISK_FAILED);
 	}
 	free_data(item);
+	if (item->heated) {
+		spin_lock_irqsave(&app_resource(app)->stream_lock, flags);
+		ditto_regions_put(app_resource(app), item->core.range.start,
+				  item->core.range.last);
+		spin_unlock_irqrestore(&app_resource(app)->stream_lock, flags);
+	}
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_written(&app->core, &item->core);
 	more = advance(app);
@@ -261,35 +328,79 @@ static void submit_extent(struct ditto_item *item)
 		item_written(item, BLK_STS_OK);
 }
 
-static void submit_item(struct ditto_item *item)
+/* Its regions are hot. */
+static void write_item(struct ditto_item *item)
 {
 	if (READ_ONCE(app_resource(item->app)->disk->failed)) {
 		item_written(item, BLK_STS_IOERR);
 		return;
 	}
-	if (item->bio) {
-		item->bio->bi_end_io = item_end_io;
-		item->bio->bi_private = item;
+	if (!item->bio) {
+		INIT_WORK(&item->work, zero_work);
+		queue_work(applier_wq, &item->work);
+		return;
 	}
-	switch (item->core.kind) {
-	case DITTO_ENTRY_WRITE:
+	item->bio->bi_end_io = item_end_io;
+	item->bio->bi_private = item;
+	if (item->core.kind == DITTO_ITEM_EXTENT)
+		submit_extent(item);
+	else
 		submit_bio_noacct(item->bio);
-		break;
+}
+
+static void item_hot(struct ditto_region_user *user)
+{
+	write_item(container_of(user, struct ditto_item, regions));
+}
+
+/* Write it, once its regions are hot. */
+static void heat_item(struct ditto_item *item)
+{
+	struct ditto_resource *res = app_resource(item->app);
+	struct ditto_range *range = &item->core.range;
+	bool extent = item->core.kind == DITTO_ITEM_EXTENT;
+	enum ditto_heat heat;
+
+	spin_lock_irq(&res->stream_lock);
+	heat = ditto_regions_take(res, &item->regions, range->start, range->last,
+				  extent ? 0 : item->core.number);
+	if (heat != DITTO_HEAT_FULL) {
+		item->heated = true;
+		/* From now on it differs from everybody but the source (rule 2). */
+		if (extent)
+			ditto_account_write(&res->account, BIT(item->app->upstream_node),
+					    range->start, range->last - range->start + 1);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (heat == DITTO_HEAT_HOT)
+		write_item(item);
+	else if (heat == DITTO_HEAT_FULL)
+		ditto_applier_flush(item->app);
+}
+
+static void item_retry(struct ditto_region_user *user)
+{
+	heat_item(container_of(user, struct ditto_item, regions));
+}
+
+static void submit_item(struct ditto_item *item)
+{
+	switch (item->core.kind) {
 	case DITTO_ENTRY_ROSTER:
 	case DITTO_ENTRY_JOIN:
+	case DITTO_ENTRY_SET:
+		if (READ_ONCE(app_resource(item->app)->disk->failed)) {
+			item_written(item, BLK_STS_IOERR);
+			break;
+		}
 		WRITE_ONCE(item->app->roster, item);
 		wake_up_all(&app_resource(item->app)->idle_wait);
 		ditto_resource_event(app_resource(item->app), DITTO_RES_APPLY_ROSTER);
 		break;
-	case DITTO_ITEM_EXTENT:
-		if (item->bio) {
-			submit_extent(item);
-			break;
-		}
-		fallthrough;
 	default:
-		INIT_WORK(&item->work, zero_work);
-		queue_work(applier_wq, &item->work);
+		item->regions.hot = item_hot;
+		item->regions.retry = item_retry;
+		heat_item(item);
 	}
 }
 
@@ -413,6 +524,7 @@ void ditto_applier_begin(struct ditto_applier *app, struct ditto_connection *con
 	ditto_apply_init(&app->core, start->position, start->epoch,
 			 start->mode == DITTO_MODE_TARGET);
 	app->waiting = 0;
+	app->given = false;
 	app->upstream = conn;
 	app->upstream_node = conn->peer->node_id;
 	spin_unlock_irq(&app->lock);

@@ -16,6 +16,7 @@
 
 #include "core/apply.h"
 #include "core/wire.h"
+#include "regions.h"
 
 struct ditto_connection;
 
@@ -23,6 +24,8 @@ struct ditto_connection;
  * struct ditto_item - an entry or extent on its way to the local disk
  * @core: the core's part
  * @app: the applier
+ * @regions: waits there while they are cold
+ * @heated: they were taken
  * @bio: data, or NULL
  * @roster: of a ROSTER or JOIN
  * @work: for ranges without data
@@ -31,6 +34,8 @@ struct ditto_connection;
 struct ditto_item {
 	struct ditto_apply_item core;
 	struct ditto_applier *app;
+	struct ditto_region_user regions;
+	bool heated;
 	struct bio *bio;
 	struct ditto_wire_roster roster;
 	struct work_struct work;
@@ -46,7 +51,8 @@ struct ditto_item {
  * @waiting: items received and not yet handed out
  * @active: items handed out and not yet written, and flushes
  * @flush_due: a flush has begun in the core and is to be submitted
- * @roster: the ROSTER or JOIN that the state machine has in hand
+ * @given: the source has what this target knew itself to differ in
+ * @roster: the ROSTER, JOIN or SET that the state machine has in hand
  * @asks: struct ditto_verify_ask, waiting for their position
  * @answers: those of them for which the disk is being read
  * @pump: hands out what may go
@@ -61,6 +67,7 @@ struct ditto_applier {
 	u32 waiting;
 	u32 active;
 	bool flush_due;
+	bool given;
 	struct ditto_item *roster;
 	struct list_head asks;
 	atomic_t answers;
@@ -105,17 +112,42 @@ void ditto_item_free(struct ditto_item *item);
 int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,
 			  const struct ditto_wire_header *header);
 
+/**
+ * struct ditto_applier_word - the payload of an entry that speaks of other copies
+ * @bits: of BITS
+ * @absent: of ABSENT and SET
+ * @roster: of ROSTER and JOIN
+ * @words: of BITS
+ */
+struct ditto_applier_word {
+	struct ditto_wire_bits bits;
+	struct ditto_wire_absent absent;
+	struct ditto_wire_roster roster;
+	u64 words[DITTO_WIRE_BITS_MOST / 64];
+};
+
+/*
+ * What a message that was taken says of other copies: in the order in which
+ * messages come, whenever they are applied, since each holds for the stream at
+ * its position.
+ */
+void ditto_applier_account(struct ditto_applier *app, const struct ditto_wire_header *header,
+			   const struct ditto_applier_word *word);
+
 /* Submit what may go to the disk; process context, may sleep. */
 void ditto_applier_pump(struct ditto_applier *app);
 
 /* The same from any context. */
 void ditto_applier_kick(struct ditto_applier *app);
 
+/* Flush what is written, though nobody has asked for it; any context. */
+void ditto_applier_flush(struct ditto_applier *app);
+
 /* What to acknowledge to @conn; false where there is nothing to say. */
 bool ditto_applier_ack(struct ditto_applier *app, struct ditto_connection *conn,
 		       struct ditto_wire_ack *ack);
 
-/* The state machine has recorded the roster that the applier holds. */
+/* The state machine has recorded what the applier holds. */
 void ditto_applier_roster_done(struct ditto_applier *app, bool joined);
 
 int ditto_applier_init(void);

@@ -79,6 +79,8 @@ struct ditto_lane_rx {
  * @vec_sent: bytes of it gone
  * @request: whose pages @data are; a reference is held
  * @extent: whose pages @data are
+ * @settled: of the stream's position, as last told on this lane
+ * @settled_at: jiffies, when a message said nothing else
  * @sequence: of the next message
  */
 struct ditto_lane_tx {
@@ -91,6 +93,8 @@ struct ditto_lane_tx {
 	u32 vec_sent;
 	struct ditto_request *request;
 	struct ditto_extent_io *extent;
+	u64 settled;
+	unsigned long settled_at;
 	u32 sequence;
 };
 

@@ -58,6 +58,9 @@ static int inflight_show(struct seq_file *s, void *unused)
 	spin_lock_irq(&res->stream_lock);
 	seq_printf(s, "stream position %llu epoch %llu listed %u%s\n", res->stream.position,
 		   res->stream.epoch, res->stream.listed, res->stream.hold ? " hold" : "");
+	seq_printf(s, "regions hot %u free %u%s settled %llu\n",
+		   ditto_intent_hot(&res->regions.core), res->regions.core.free,
+		   list_empty(&res->regions.parked) ? "" : " parked", res->account.settled);
 	show_followers(s, res);
 	show_entries(s, res);
 	spin_unlock_irq(&res->stream_lock);

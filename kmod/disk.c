@@ -3,6 +3,7 @@
 
 #include <linux/bio.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/kref.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -103,16 +104,53 @@ static bool meta_internal(struct ditto_disk *disk)
 	return !disk->meta.bdev;
 }
 
-int ditto_disk_flush(struct ditto_disk *disk)
+static int flush(struct block_device *bdev)
 {
-	struct disk_access *a;
+	struct disk_access *a = access_new(bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, false);
 	int err;
 
-	a = access_new(disk->backing.bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, false);
 	if (!a)
 		return -ENOMEM;
 	err = access_wait(a);
 	kref_put(&a->ref, access_free);
+	return err;
+}
+
+int ditto_disk_flush(struct ditto_disk *disk)
+{
+	return flush(disk->backing.bdev);
+}
+
+int ditto_disk_read_block(struct ditto_disk *disk, u64 offset, void *block)
+{
+	return access_block(meta_bdev(disk), REQ_OP_READ | REQ_META, offset, block);
+}
+
+/* What the log and the bitmaps say is owed to users: it cannot be given up for memory. */
+int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, bool durable)
+{
+	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META | (durable ? REQ_FUA : 0);
+	int err;
+
+	if (READ_ONCE(disk->failed))
+		return -EIO;
+	while ((err = access_block(meta_bdev(disk), opf, offset, block)) == -ENOMEM)
+		msleep(20);
+	if (err)
+		WRITE_ONCE(disk->failed, true);
+	return err;
+}
+
+int ditto_disk_flush_md(struct ditto_disk *disk)
+{
+	int err;
+
+	if (READ_ONCE(disk->failed))
+		return -EIO;
+	while ((err = flush(meta_bdev(disk))) == -ENOMEM)
+		msleep(20);
+	if (err)
+		WRITE_ONCE(disk->failed, true);
 	return err;
 }
 
@@ -250,6 +288,7 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
 
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
+	mutex_init(&disk->pages);
 	disk->path = kstrdup(path, GFP_KERNEL);
 	disk->meta_path = meta_path ? kstrdup(meta_path, GFP_KERNEL) : NULL;
 	if (!disk->path || (meta_path && !disk->meta_path))
@@ -278,6 +317,7 @@ void ditto_disk_close(struct ditto_disk *disk)
 		ditto_bdev_close(&disk->meta);
 	if (disk->backing.bdev)
 		ditto_bdev_close(&disk->backing);
+	mutex_destroy(&disk->pages);
 	kfree(disk->meta_path);
 	kfree(disk->path);
 	kfree(disk);

@@ -6,6 +6,7 @@
 #define DITTO_DISK_H
 
 #include <linux/blk_types.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "compat.h"
@@ -23,6 +24,7 @@ struct netlink_ext_ack;
  * @path: of the backing device, as the administrator gave it
  * @meta_path: empty where the metadata is internal
  * @md: the superblock; under the resource's conf mutex
+ * @pages: held while pages of bitmaps are written
  * @attach_id: random, of this attach
  * @unclean: it had not been detached in order, and has not been made whole since
  * @failed: an I/O error made it useless; never goes back to false
@@ -33,6 +35,7 @@ struct ditto_disk {
 	char *path;
 	char *meta_path;
 	struct ditto_md md;
+	struct mutex pages;
 	u64 attach_id;
 	bool unclean;
 	bool failed;
@@ -65,5 +68,20 @@ int ditto_disk_write_md(struct ditto_disk *disk);
 
 /* Flush the backing device's cache, within DITTO_DISK_TIMEOUT_MS. May sleep. */
 int ditto_disk_flush(struct ditto_disk *disk);
+
+/**
+ * ditto_disk_read_block() - read a block of the metadata
+ * @offset: absolute, in bytes
+ * @block: DITTO_MD_BLOCK bytes
+ *
+ * Context: process, may sleep, for at most DITTO_DISK_TIMEOUT_MS.
+ */
+int ditto_disk_read_block(struct ditto_disk *disk, u64 offset, void *block);
+
+/* The opposite; @durable: it is when this returns 0. After an error the disk has failed. */
+int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, bool durable);
+
+/* Make durable what was written to the metadata. After an error the disk has failed. */
+int ditto_disk_flush_md(struct ditto_disk *disk);
 
 #endif /* DITTO_DISK_H */

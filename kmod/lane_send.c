@@ -33,6 +33,9 @@ static const u8 entry_types[] = {
 	[DITTO_ENTRY_FLUSH]	= DITTO_WIRE_FLUSH,
 	[DITTO_ENTRY_ROSTER]	= DITTO_WIRE_ROSTER,
 	[DITTO_ENTRY_JOIN]	= DITTO_WIRE_JOIN,
+	[DITTO_ENTRY_ABSENT]	= DITTO_WIRE_ABSENT,
+	[DITTO_ENTRY_SET]	= DITTO_WIRE_SET,
+	[DITTO_ENTRY_BITS]	= DITTO_WIRE_BITS,
 };
 
 /* @header's payload is @small bytes behind the header, then @data. */
@@ -106,40 +109,98 @@ static struct ditto_request *next_request(struct ditto_connection *conn)
 	return req;
 }
 
+/* What an entry is for this peer: what concerns only the one that joins is less for others. */
+static u8 entry_type(const struct ditto_request *req, const struct ditto_peer *peer)
+{
+	if (req->joins != peer->node_id && req->entry.kind == DITTO_ENTRY_JOIN)
+		return DITTO_WIRE_ROSTER;
+	if (req->joins != peer->node_id && req->entry.kind == DITTO_ENTRY_BITS)
+		return DITTO_WIRE_FLUSH;
+	return entry_types[req->entry.kind];
+}
+
+/* The small payload of an entry. Return: its bytes. */
+static u32 put_payload(const struct ditto_request *req, u8 type, void *buf)
+{
+	switch (type) {
+	case DITTO_WIRE_ROSTER:
+	case DITTO_WIRE_JOIN:
+		ditto_wire_put_roster(&req->roster, buf);
+		return DITTO_WIRE_ROSTER_BYTES;
+	case DITTO_WIRE_ABSENT:
+	case DITTO_WIRE_SET:
+		ditto_wire_put_absent(&req->absent, buf);
+		return DITTO_WIRE_ABSENT_BYTES;
+	case DITTO_WIRE_BITS:
+		memcpy(buf, req->bits, req->bits_length);
+		return req->bits_length;
+	}
+	return 0;
+}
+
 static bool load_entry(struct ditto_lane *lane)
 {
 	struct ditto_request *req = next_request(lane->conn);
 	struct ditto_wire_header header = {};
 	struct ditto_entry *e;
-	u32 small = 0;
+	u32 small;
 
 	if (!req)
 		return false;
 	e = &req->entry;
-	header.type = entry_types[e->kind];
-	if (e->kind == DITTO_ENTRY_JOIN && req->joins != lane->conn->peer->node_id)
-		header.type = DITTO_WIRE_ROSTER;
+	header.type = entry_type(req, lane->conn->peer);
 	header.flags = (e->flags & DITTO_ENTRYF_DURABLE ? DITTO_WIREF_DURABLE : 0) |
 		       (e->flags & DITTO_ENTRYF_GUARD ? DITTO_WIREF_GUARD : 0);
 	header.position = e->position;
 	header.epoch = e->epoch;
 	header.overlap = e->overlap;
+	header.settled = e->settled;
 	switch (e->kind) {
-	case DITTO_ENTRY_ROSTER:
-	case DITTO_ENTRY_JOIN:
-		ditto_wire_put_roster(&req->roster, lane->tx.head + DITTO_WIRE_HEADER);
-		small = DITTO_WIRE_ROSTER_BYTES;
-		break;
-	case DITTO_ENTRY_FLUSH:
-		break;
-	default:
+	case DITTO_ENTRY_WRITE:
+	case DITTO_ENTRY_DISCARD:
+	case DITTO_ENTRY_ZEROES:
+		header.followers = e->followers | BIT(lane->conn->res->node_id);
+		fallthrough;
+	case DITTO_ENTRY_SET:
 		header.offset = e->range.start;
 		header.size = e->range.last - e->range.start + 1;
 	}
+	small = put_payload(req, header.type, lane->tx.head + DITTO_WIRE_HEADER);
 	load(lane, &header, small, e->kind == DITTO_ENTRY_WRITE ? req->local : NULL);
+	lane->tx.settled = max(lane->tx.settled, e->settled);
 	lane->tx.request = req;
 	/* The next one follows in this run: let them share packets. */
 	lane->tx.more = READ_ONCE(lane->conn->res->stream.position) > e->position;
+	return true;
+}
+
+/*
+ * Nothing is left to send: tell what has been settled meanwhile, now and then.
+ * The next entry says it anyway; the timer of the connection sees to it that
+ * there is a next time.
+ */
+static bool load_settled(struct ditto_lane *lane)
+{
+	struct ditto_resource *res = lane->conn->res;
+	struct ditto_wire_header header = { .type = DITTO_WIRE_SETTLED };
+	struct ditto_lane_tx *tx = &lane->tx;
+	const struct ditto_follower *f;
+	bool due;
+
+	if (!test_bit(DITTO_CONN_READY, &lane->conn->flags) ||
+	    READ_ONCE(res->stream.position) == tx->settled ||
+	    time_before(jiffies, tx->settled_at + HZ / 2))
+		return false;
+	spin_lock_irq(&res->stream_lock);
+	f = &res->stream.followers[lane->conn->peer->node_id];
+	header.settled = ditto_stream_settled(&res->stream);
+	due = f->active && f->sent == res->stream.position && header.settled > tx->settled;
+	spin_unlock_irq(&res->stream_lock);
+	if (!due)
+		return false;
+	load(lane, &header, 0, NULL);
+	tx->settled = header.settled;
+	tx->settled_at = jiffies;
 	return true;
 }
 
@@ -163,7 +224,7 @@ static bool fill(struct ditto_lane *lane)
 	case DITTO_LANE_CONTROL:
 		return load_ack(lane);
 	case DITTO_LANE_WRITES:
-		return load_entry(lane);
+		return load_entry(lane) || load_settled(lane);
 	default:
 		return load_extent(lane);
 	}

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "netlink.h"
 #include "payload.h"
+#include "regions.h"
 #include "request.h"
 #include "resource.h"
 #include "syncer.h"
@@ -20,6 +21,9 @@ static int __init ditto_init(void)
 	err = ditto_payload_init();
 	if (err)
 		return err;
+	err = ditto_regions_init();
+	if (err)
+		goto no_regions;
 	err = ditto_request_init();
 	if (err)
 		goto no_request;
@@ -62,6 +66,8 @@ no_syncer:
 no_applier:
 	ditto_request_exit();
 no_request:
+	ditto_regions_exit();
+no_regions:
 	ditto_payload_exit();
 	return err;
 }
@@ -77,6 +83,7 @@ static void __exit ditto_exit(void)
 	ditto_syncer_exit();
 	ditto_applier_exit();
 	ditto_request_exit();
+	ditto_regions_exit();
 	ditto_payload_exit();
 }
 

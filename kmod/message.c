@@ -211,23 +211,82 @@ static int do_start(struct ditto_connection *conn, const struct ditto_wire_heade
 	return 0;
 }
 
+/* The small payload of an entry. Return: 0, -EPROTO. */
+static int get_word(struct ditto_connection *conn, const struct ditto_wire_header *header,
+		    const u8 *payload, struct ditto_applier_word *word,
+		    struct ditto_wire_complaint *why)
+{
+	switch (header->type) {
+	case DITTO_WIRE_ROSTER:
+	case DITTO_WIRE_JOIN:
+		return ditto_wire_get_roster(payload, &word->roster, why);
+	case DITTO_WIRE_ABSENT:
+		return ditto_wire_get_absent(payload, &word->absent, why);
+	case DITTO_WIRE_SET:
+		return ditto_wire_get_set(payload, &word->absent, why);
+	case DITTO_WIRE_BITS:
+		return ditto_wire_get_bits(payload, header->length, conn->hello.data_bytes,
+					   &word->bits, word->words, why);
+	}
+	return 0;
+}
+
 static int do_entry(struct ditto_connection *conn, const struct ditto_wire_header *header,
 		    const u8 *payload, struct ditto_item *item)
 {
 	struct ditto_applier *app = &conn->res->applier;
 	struct ditto_wire_complaint why;
+	struct ditto_applier_word word;
 
 	if (!item)
 		item = ditto_applier_item(app, conn, header);
 	if (!item)
 		return protocol(conn, header, "without START");
-	if ((header->type == DITTO_WIRE_ROSTER || header->type == DITTO_WIRE_JOIN) &&
-	    ditto_wire_get_roster(payload, &item->roster, &why)) {
+	if (get_word(conn, header, payload, &word, &why)) {
 		ditto_item_free(item);
 		return complain(conn, header, &why);
 	}
+	item->roster = word.roster;
+	/* The item is not ours any more once it is received. */
 	if (ditto_applier_receive(app, item, header))
 		return protocol(conn, header, "out of order");
+	ditto_applier_account(app, header, &word);
+	return 0;
+}
+
+static int do_settled(struct ditto_connection *conn, const struct ditto_wire_header *header,
+		      const u8 *payload)
+{
+	struct ditto_applier *app = &conn->res->applier;
+
+	if (READ_ONCE(app->upstream) != conn)
+		return protocol(conn, header, "without START");
+	if (header->settled > app->core.received)
+		return protocol(conn, header, "ahead of the stream");
+	ditto_applier_account(app, header, NULL);
+	return 0;
+}
+
+/* The target's own record of where it differs: the work list is the union (rule 4). */
+static int do_bitmap(struct ditto_connection *conn, const struct ditto_wire_header *header,
+		     const u8 *payload)
+{
+	struct ditto_peer *peer = conn->peer;
+	u64 words[DITTO_WIRE_BITS_MOST / 64];
+	struct ditto_wire_complaint why;
+	struct ditto_wire_bits bits;
+
+	if (!test_bit(DITTO_CONN_STREAMING, &conn->flags) ||
+	    test_bit(DITTO_CONN_READY, &conn->flags))
+		return protocol(conn, header, "not between START and READY");
+	if (ditto_wire_get_bits(payload, header->length, conn->hello.data_bytes, &bits, words,
+				&why))
+		return complain(conn, header, &why);
+	if (bits.node != peer->node_id)
+		return protocol(conn, header, "of another node");
+	spin_lock_irq(&peer->res->stream_lock);
+	ditto_account_merge(&peer->bits, &bits, words, false, NULL, NULL);
+	spin_unlock_irq(&peer->res->stream_lock);
 	return 0;
 }
 
@@ -275,6 +334,8 @@ int ditto_message_execute(struct ditto_connection *conn, const struct ditto_wire
 		[DITTO_WIRE_READ_ASK]	= do_read_ask,
 		[DITTO_WIRE_READ_AT]	= do_read_at,
 		[DITTO_WIRE_START]	= do_start,
+		[DITTO_WIRE_SETTLED]	= do_settled,
+		[DITTO_WIRE_BITMAP]	= do_bitmap,
 		[DITTO_WIRE_VERIFY_ASK]	= do_verify_ask,
 		[DITTO_WIRE_VERIFY_SUMS] = do_verify_sums,
 	};

@@ -2,8 +2,8 @@
 #include "peer.h"
 
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
+#include "bitmap.h"
 #include "disk.h"
 #include "event.h"
 #include "log.h"
@@ -16,7 +16,7 @@ static void peer_free(struct kref *ref)
 {
 	struct ditto_peer *peer = container_of(ref, struct ditto_peer, ref);
 
-	ditto_peer_free_bits(peer);
+	ditto_bitmap_free(peer);
 	ditto_resource_put(peer->res);
 	kfree(peer);
 }
@@ -24,31 +24,6 @@ static void peer_free(struct kref *ref)
 void ditto_peer_put(struct ditto_peer *peer)
 {
 	kref_put(&peer->ref, peer_free);
-}
-
-int ditto_peer_alloc_bits(struct ditto_peer *peer, u64 bytes, u32 shift)
-{
-	unsigned long *words = vzalloc(ditto_bits_words(bytes, shift) * sizeof(*words));
-
-	if (!words)
-		return -ENOMEM;
-	spin_lock_irq(&peer->res->stream_lock);
-	ditto_bits_init(&peer->bits, words, bytes, shift);
-	ditto_bits_set_all(&peer->bits);
-	peer->bits_attach_id = 0;
-	spin_unlock_irq(&peer->res->stream_lock);
-	return 0;
-}
-
-void ditto_peer_free_bits(struct ditto_peer *peer)
-{
-	unsigned long *words = peer->bits.words;
-
-	spin_lock_irq(&peer->res->stream_lock);
-	memset(&peer->bits, 0, sizeof(peer->bits));
-	peer->bits_attach_id = 0;
-	spin_unlock_irq(&peer->res->stream_lock);
-	vfree(words);
 }
 
 int ditto_peer_new(struct ditto_resource *res, u32 node_id, const char *name,
@@ -69,11 +44,11 @@ int ditto_peer_new(struct ditto_resource *res, u32 node_id, const char *name,
 	kref_init(&peer->ref);
 	peer->res = ditto_resource_get(res);
 	peer->node_id = node_id;
+	peer->bits_slot = DITTO_PEER_NO_SLOT;
 	strscpy(peer->name, name, sizeof(peer->name));
 	ditto_syncer_setup(peer);
 	if (res->disk) {
-		err = ditto_peer_alloc_bits(peer, res->disk->md.data_bytes,
-					    res->disk->md.block_shift);
+		err = ditto_bitmap_new(peer);
 		if (err) {
 			ditto_peer_put(peer);
 			return err;
@@ -100,8 +75,14 @@ int ditto_peer_del(struct ditto_resource *res, u32 node_id, struct netlink_ext_a
 	if (err)
 		return ditto_refuse(extack, err, "the disk does not return what was read for %s",
 				    peer->name);
+	if (res->disk) {
+		/* Nobody keeps account of it from now on. */
+		ditto_bitmap_distrust(peer);
+		ditto_disk_write_md(res->disk);
+	}
 	spin_lock_irq(&res->stream_lock);
 	res->peers[node_id] = NULL;
+	res->account.bits[node_id] = NULL;
 	res->peer_mask &= ~BIT(node_id);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_event_plain(res, peer, DITTO_EVENT_PEER_DEL);

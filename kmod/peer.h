@@ -18,6 +18,7 @@ struct ditto_resource;
 struct netlink_ext_ack;
 
 #define DITTO_REASON_LEN	160
+#define DITTO_PEER_NO_SLOT	U32_MAX
 
 /* What the state machine is told about a peer. */
 enum ditto_peer_event {
@@ -67,10 +68,8 @@ struct ditto_peer_sync {
  * @state: what it has last said of its copy; under stream_lock
  * @state_valid: it has said so over the live connection; under stream_lock
  * @diverged: the last connection ended because the two histories had
- * @bits: what is out of sync there; under stream_lock
- * @bits_attach_id: @bits and what is in flight cover all in which the peer's
- *	copy may differ, as long as its disk is still attached under this id;
- *	0: they do not
+ * @bits: what is out of sync there (see core/account.h); under stream_lock
+ * @bits_slot: of its pages on disk, or DITTO_PEER_NO_SLOT
  * @verify_errors: bytes that differed, last verify
  * @verify_skipped: bytes that were written all the time
  * @verify_ranges: the first that differed
@@ -90,7 +89,7 @@ struct ditto_peer {
 	bool state_valid;
 	bool diverged;
 	struct ditto_bits bits;
-	u64 bits_attach_id;
+	u32 bits_slot;
 	struct ditto_peer_sync sync;
 	u64 bytes_sent;
 	u64 bytes_received;
@@ -115,10 +114,6 @@ void ditto_peer_put(struct ditto_peer *peer);
 int ditto_peer_new(struct ditto_resource *res, u32 node_id, const char *name,
 		   struct netlink_ext_ack *extack);
 int ditto_peer_del(struct ditto_resource *res, u32 node_id, struct netlink_ext_ack *extack);
-
-/* Memory for the bitmap, all bits set; under conf. Return: 0, -ENOMEM. */
-int ditto_peer_alloc_bits(struct ditto_peer *peer, u64 bytes, u32 shift);
-void ditto_peer_free_bits(struct ditto_peer *peer);
 
 /* Tell the state machine; from any context. */
 void ditto_peer_event(struct ditto_peer *peer, enum ditto_peer_event event);

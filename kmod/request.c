@@ -62,8 +62,17 @@ static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u3
 
 void ditto_request_put(struct ditto_request *req)
 {
-	if (refcount_dec_and_test(&req->ref))
-		mempool_free(req, &request_pool);
+	if (!refcount_dec_and_test(&req->ref))
+		return;
+	if (req->entry.kind == DITTO_ENTRY_BITS)
+		kfree(req->bits);
+	mempool_free(req, &request_pool);
+}
+
+static bool has_range(const struct ditto_request *req)
+{
+	return req->entry.kind == DITTO_ENTRY_WRITE || req->entry.kind == DITTO_ENTRY_DISCARD ||
+	       req->entry.kind == DITTO_ENTRY_ZEROES;
 }
 
 static void free_local(struct ditto_request *req)
@@ -89,6 +98,10 @@ static void local_done(struct ditto_request *req)
 		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
 	ditto_stream_out_init(&out);
 	spin_lock_irqsave(&res->stream_lock, flags);
+	if (has_range(req))
+		ditto_regions_put(res, req->entry.range.start, req->entry.range.last);
+	if (req->status)
+		ditto_stream_local_failed(&res->stream, &req->entry);
 	ditto_stream_local_done(&res->stream, &req->entry, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
 	ditto_request_dispatch(res, &out);
@@ -176,38 +189,62 @@ static void make_local(struct ditto_request *req, bool own_pages)
 	req->local->bi_private = req;
 }
 
+/* The regions of a request that was added cold are hot now. */
+static void request_hot(struct ditto_region_user *user)
+{
+	struct ditto_request *req = container_of(user, struct ditto_request, regions);
+	struct ditto_resource *res = req->res;
+	struct ditto_stream_out out;
+	struct ditto_entry *e, *next;
+
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_heated(&res->stream, &req->entry, &out);
+	spin_unlock_irq(&res->stream_lock);
+	list_for_each_entry_safe(e, next, &out.ready, ready) {
+		list_del_init(&e->ready);
+		submit_local(ditto_request_of(e));
+	}
+}
+
 /*
- * Whoever is not sent this entry misses it from now on. A node that begins to
- * follow later has its bits set by then, and its resync reads what this entry
- * has left on the local disk.
+ * Under stream_lock: into the stream, where the log has room. Whoever is not
+ * sent it misses it from now on; a node that begins to follow later has its
+ * bits set by then, and its resync reads what this has left on the local disk.
  */
-static void mark_absent(struct ditto_request *req)
+static bool add_entry(struct ditto_request *req, bool *ready)
 {
 	struct ditto_resource *res = req->res;
 	struct ditto_range *range = &req->entry.range;
-	u32 absent = res->peer_mask & ~res->stream.nodes;
+	enum ditto_heat heat = DITTO_HEAT_HOT;
 
-	lockdep_assert_held(&res->stream_lock);
-	if (req->entry.kind == DITTO_ENTRY_FLUSH)
-		return;
-	for (; absent; absent &= absent - 1)
-		ditto_bits_set(&res->peers[__ffs(absent)]->bits, range->start,
-			       range->last - range->start + 1);
+	if (has_range(req)) {
+		heat = ditto_regions_take(res, &req->regions, range->start, range->last,
+					  res->stream.position + 1);
+		if (heat == DITTO_HEAT_FULL)
+			return false;
+		ditto_account_write(&res->account, res->stream.nodes | BIT(res->node_id),
+				    range->start, range->last - range->start + 1);
+	}
+	if (heat == DITTO_HEAT_COLD)
+		req->entry.flags |= DITTO_ENTRYF_COLD;
+	*ready = ditto_stream_add(&res->stream, &req->entry);
+	return true;
 }
 
 /*
  * Only a write that has followers is copied. Whether it has is known for sure
  * under the lock, where nothing can be copied: look, copy, look again.
+ *
+ * Return: may it be submitted to the local disk now?
  */
 static bool request_add(struct ditto_request *req)
 {
 	struct ditto_resource *res = req->res;
 	bool data = req->entry.kind == DITTO_ENTRY_WRITE;
 	unsigned long flags;
-	bool ready;
+	bool ready = false;
 
-	if (data || req->entry.kind == DITTO_ENTRY_FLUSH)
-		make_local(req, data && READ_ONCE(res->stream.active));
 	for (;;) {
 		spin_lock_irqsave(&res->stream_lock, flags);
 		if (!data || req->own_pages || !res->stream.active)
@@ -215,13 +252,22 @@ static bool request_add(struct ditto_request *req)
 		spin_unlock_irqrestore(&res->stream_lock, flags);
 		make_local(req, true);
 	}
-	ready = ditto_stream_add(&res->stream, &req->entry);
-	mark_absent(req);
-	res->last_write = jiffies;
-	trace_ditto_add(req);
-	ditto_request_kick(res);
+	if (add_entry(req, &ready)) {
+		res->last_write = jiffies;
+		trace_ditto_add(req);
+		ditto_request_kick(res);
+	}
 	spin_unlock_irqrestore(&res->stream_lock, flags);
 	return ready;
+}
+
+/* There may be room in the log now. */
+static void request_retry(struct ditto_region_user *user)
+{
+	struct ditto_request *req = container_of(user, struct ditto_request, regions);
+
+	if (request_add(req))
+		submit_local(req);
 }
 
 void ditto_request_submit(struct ditto_resource *res, struct bio *user)
@@ -232,8 +278,36 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 	req->start = bio_start_io_acct(user);
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
+	req->regions.hot = request_hot;
+	req->regions.retry = request_retry;
+	if (req->entry.kind == DITTO_ENTRY_WRITE || req->entry.kind == DITTO_ENTRY_FLUSH)
+		make_local(req, req->entry.kind == DITTO_ENTRY_WRITE &&
+				READ_ONCE(res->stream.active));
 	if (request_add(req))
 		submit_local(req);
+}
+
+/* Under stream_lock: what is none of a user's is local at once. */
+static void add_own(struct ditto_request *req, struct ditto_stream_out *out)
+{
+	struct ditto_resource *res = req->res;
+
+	ditto_stream_add(&res->stream, &req->entry);
+	trace_ditto_add(req);
+	ditto_stream_local_done(&res->stream, &req->entry, out);
+	ditto_request_kick(res);
+}
+
+static void add_own_now(struct ditto_request *req)
+{
+	struct ditto_resource *res = req->res;
+	struct ditto_stream_out out;
+
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	add_own(req, &out);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
 }
 
 void ditto_request_roster(struct ditto_resource *res, u8 kind,
@@ -241,18 +315,75 @@ void ditto_request_roster(struct ditto_resource *res, u8 kind,
 {
 	struct ditto_request *req = request_new(res, kind, DITTO_ENTRYF_DURABLE |
 						DITTO_ENTRYF_URGENT);
-	struct ditto_stream_out out;
 
 	req->roster = *roster;
 	req->joins = joins;
+	add_own_now(req);
+}
+
+/* Return: false behind the end of the bitmap. */
+static bool add_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins, u64 *from)
+{
+	struct ditto_request *req = request_new(res, DITTO_ENTRY_BITS, DITTO_ENTRYF_URGENT);
+	struct ditto_wire_bits piece = { .node = peer->node_id };
+	u64 words[DITTO_WIRE_BITS_MOST / 64];
+	struct ditto_stream_out out;
+	bool more;
+
+	req->joins = joins;
+	req->bits = kmalloc(DITTO_WIRE_BITS_BYTES + sizeof(words), GFP_NOIO | __GFP_NOFAIL);
 	ditto_stream_out_init(&out);
 	spin_lock_irq(&res->stream_lock);
-	ditto_stream_add(&res->stream, &req->entry);
-	trace_ditto_add(req);
-	ditto_stream_local_done(&res->stream, &req->entry, &out);
-	ditto_request_kick(res);
+	/* As it is at this position: writes that come later say themselves what they set. */
+	more = ditto_account_pack(&peer->bits, from, &piece, words);
+	if (more) {
+		req->bits_length = ditto_wire_put_bits(&piece, words, req->bits);
+		add_own(req, &out);
+	}
 	spin_unlock_irq(&res->stream_lock);
-	ditto_request_dispatch(res, &out);
+	if (more)
+		ditto_request_dispatch(res, &out);
+	else
+		ditto_request_put(req);
+	return more;
+}
+
+void ditto_request_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins)
+{
+	u64 from = 0;
+
+	while (add_bits(res, peer, joins, &from))
+		cond_resched();
+}
+
+void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size)
+{
+	struct ditto_request *req;
+	u64 part;
+
+	for (; size; start += part, size -= part) {
+		part = min_t(u64, size, DITTO_WIRE_MAX_RANGE);
+		req = request_new(res, DITTO_ENTRY_SET, DITTO_ENTRYF_URGENT);
+		req->absent.node = node;
+		req->absent.durable = 0;
+		req->entry.range.start = start;
+		req->entry.range.last = start + part - 1;
+		add_own_now(req);
+	}
+}
+
+struct ditto_request *ditto_request_absent(struct ditto_resource *res, u32 node)
+{
+	struct ditto_request *req = request_new(res, DITTO_ENTRY_ABSENT, DITTO_ENTRYF_URGENT);
+
+	req->absent.node = node;
+	return req;
+}
+
+void ditto_request_add_absent(struct ditto_request *req, u64 durable, struct ditto_stream_out *out)
+{
+	req->absent.durable = durable;
+	add_own(req, out);
 }
 
 void ditto_request_kick(struct ditto_resource *res)
@@ -292,7 +423,7 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 		spin_lock_irqsave(&res->stream_lock, flags);
 		ditto_stream_end_epoch(&res->stream);
 		list_for_each_entry_safe(e, next, done, note) {
-			if (ditto_request_of(e)->user)
+			if (e->kind != DITTO_ENTRY_ROSTER && e->kind != DITTO_ENTRY_JOIN)
 				continue;
 			refcount_inc(&ditto_request_of(e)->ref);
 			list_move_tail(&e->note, &res->roster_done);
@@ -304,7 +435,8 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 		ditto_resource_event(res, DITTO_RES_ROSTER_DONE);
 	list_for_each_entry_safe(e, next, done, note) {
 		list_del_init(&e->note);
-		end_user(ditto_request_of(e));
+		if (ditto_request_of(e)->user)
+			end_user(ditto_request_of(e));
 	}
 }
 

@@ -12,7 +12,9 @@
 
 #include "core/stream.h"
 #include "core/wire.h"
+#include "regions.h"
 
+struct ditto_peer;
 struct ditto_resource;
 
 /**
@@ -20,7 +22,8 @@ struct ditto_resource;
  * @entry: the core's part
  * @ref: one for the stream, one for each sender that has it in hand
  * @res: outlives it, since it drops all followers before it goes
- * @user: ended when the entry is done; NULL for roster changes
+ * @regions: waits there while they are cold
+ * @user: ended when the entry is done; NULL for what the state machine says
  * @local: the local leg: a bio over pages of our own where there are
  *	followers, else a clone of @user; NULL for ranges without data
  * @own_pages: @local is over pages of our own
@@ -28,20 +31,29 @@ struct ditto_resource;
  * @start: jiffies, for the device's statistics
  * @queued: jiffies, when it entered the stream: the age of what is in flight
  * @roster: of a ROSTER or JOIN
- * @joins: of a JOIN: node id of the one that joins; for others it is a ROSTER
+ * @joins: of a JOIN: node id of the one that joins; for others it is a ROSTER.
+ *	Of BITS too; for others they are a FLUSH
+ * @absent: of an ABSENT or SET
+ * @bits: of BITS: struct ditto_wire_bits and words as they are sent, @bits_length of them
  * @work: for the local leg of discards and write-zeroes
  */
 struct ditto_request {
 	struct ditto_entry entry;
 	refcount_t ref;
 	struct ditto_resource *res;
+	struct ditto_region_user regions;
 	struct bio *user;
 	struct bio *local;
 	bool own_pages;
 	blk_status_t status;
 	unsigned long start;
 	unsigned long queued;
-	struct ditto_wire_roster roster;
+	union {
+		struct ditto_wire_roster roster;
+		struct ditto_wire_absent absent;
+		void *bits;
+	};
+	u32 bits_length;
 	u32 joins;
 	struct work_struct work;
 };
@@ -68,6 +80,21 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user);
  */
 void ditto_request_roster(struct ditto_resource *res, u8 kind,
 			  const struct ditto_wire_roster *roster, u32 joins);
+
+/* All of a peer's bitmap for the follower @joins, piece by piece; under conf. */
+void ditto_request_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins);
+
+/* @node lacks [@start, @start + @size): tell all followers; under conf. */
+void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size);
+
+/*
+ * An ABSENT to be added with ditto_request_add_absent() in one step with the
+ * follower's end, or put where no follower is left. May sleep for memory.
+ */
+struct ditto_request *ditto_request_absent(struct ditto_resource *res, u32 node);
+/* Under stream_lock; what @out gets is the caller's to dispatch. */
+void ditto_request_add_absent(struct ditto_request *req, u64 durable,
+			      struct ditto_stream_out *out);
 
 void ditto_request_put(struct ditto_request *req);
 

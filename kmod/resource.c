@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <net/netns/generic.h>
 
+#include "bitmap.h"
 #include "debug.h"
 #include "device.h"
 #include "disk.h"
@@ -93,6 +94,7 @@ static void resource_setup(struct ditto_resource *res)
 	ditto_stream_init(&res->stream, 0, 1);
 	ditto_applier_setup(&res->applier);
 	ditto_verify_setup(&res->verify);
+	ditto_regions_setup(&res->regions);
 	res->role = DITTO_ROLE_SECONDARY;
 	res->disk_state = DITTO_DISK_DISKLESS;
 }
@@ -120,6 +122,7 @@ int ditto_resource_new(struct net *net, const char *name, const u8 *uuid, u32 no
 	strscpy(res->name, name, sizeof(res->name));
 	memcpy(res->uuid, uuid, sizeof(res->uuid));
 	res->node_id = node_id;
+	res->account.me = node_id;
 	res->options = *options;
 
 	mutex_lock(&dn->lock);
@@ -139,16 +142,19 @@ int ditto_resource_new(struct net *net, const char *name, const u8 *uuid, u32 no
 	return 0;
 }
 
-static int alloc_all_bits(struct ditto_resource *res, const struct ditto_md *md)
+/* What the disk knows of others; of those that nobody keeps account of it knows nothing. */
+static int load_account(struct ditto_resource *res, struct ditto_md *md)
 {
 	u32 i;
 	int err = 0;
 
+	for (i = 0; i < DITTO_MD_PEERS; i++)
+		if (md->peers[i].flags & DITTO_MDF_PEER_USED && !res->peers[md->peers[i].node_id])
+			md->peers[i].flags |= DITTO_MDF_PEER_FULL;
 	for (i = 0; i < DITTO_MAX_NODES && !err; i++)
 		if (res->peers[i])
-			err = ditto_peer_alloc_bits(res->peers[i], md->data_bytes,
-						    md->block_shift);
-	return err;
+			err = ditto_bitmap_new(res->peers[i]);
+	return err ? err : ditto_regions_attach(res);
 }
 
 static void drop_disk(struct ditto_resource *res)
@@ -156,12 +162,13 @@ static void drop_disk(struct ditto_resource *res)
 	struct ditto_disk *disk = res->disk;
 	u32 i;
 
+	ditto_regions_detach(res);
 	spin_lock_irq(&res->stream_lock);
 	res->disk = NULL;
 	spin_unlock_irq(&res->stream_lock);
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i])
-			ditto_peer_free_bits(res->peers[i]);
+			ditto_bitmap_free(res->peers[i]);
 	clear_bit(DITTO_RES_DISK_REPORTED, &res->events);
 	ditto_disk_close(disk);
 }
@@ -182,7 +189,7 @@ int ditto_resource_attach(struct ditto_resource *res, const char *path, const ch
 	res->disk = disk;
 	spin_unlock_irq(&res->stream_lock);
 	ditto_applier_set_position(&res->applier, disk->md.durable_position);
-	err = alloc_all_bits(res, &disk->md);
+	err = load_account(res, &disk->md);
 	/* From here on it counts as stopped uncleanly until it is detached. */
 	disk->md.flags &= ~(DITTO_MDF_CLEAN | DITTO_MDF_PRIMARY);
 	if (!err)
@@ -208,6 +215,7 @@ static int quiesce(struct ditto_resource *res, struct netlink_ext_ack *extack)
 	u32 i;
 	int err;
 
+	ditto_role_await_settled(res);
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i])
 			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
@@ -216,7 +224,8 @@ static int quiesce(struct ditto_resource *res, struct netlink_ext_ack *extack)
 	if (err)
 		return ditto_refuse(extack, err, "%s does not return what it was given",
 				    res->disk->path);
-	if (READ_ONCE(res->disk->failed) || ditto_disk_flush(res->disk))
+	ditto_role_orphans(res);
+	if (READ_ONCE(res->disk->failed) || ditto_regions_empty(res))
 		return 0;
 	md->durable_generation = md->generation;
 	md->durable_position = ditto_applier_position(&res->applier);
@@ -337,7 +346,7 @@ static void resource_abandon(struct ditto_resource *res)
 		}
 		ditto_device_del(res);
 		ditto_applier_shutdown(&res->applier);
-	ditto_verify_shutdown(res);
+		ditto_verify_shutdown(res);
 		drop_disk(res);
 	}
 	put_peers(res);

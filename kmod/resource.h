@@ -27,9 +27,11 @@
 #include <uapi/linux/ditto.h>
 
 #include "applier.h"
+#include "core/account.h"
 #include "core/stream.h"
 #include "core/wire.h"
 #include "reader.h"
+#include "regions.h"
 #include "verify.h"
 
 struct ditto_device;
@@ -60,6 +62,8 @@ struct ditto_options {
  * @peers: by node id; written under both locks
  * @peer_mask: a bit for each of @peers
  * @stream: under stream_lock; it has followers only on a Primary
+ * @account: what this node knows of the others' copies; under stream_lock
+ * @regions: which regions of the local disk are hot
  * @submit: entries (by ready) that may go to the local disk now, under stream_lock
  * @submit_readers: readers (by ready) that may read the local disk now
  * @submit_work: does it
@@ -102,6 +106,8 @@ struct ditto_resource {
 
 	spinlock_t stream_lock;
 	struct ditto_stream stream;
+	struct ditto_account account;
+	struct ditto_regions regions;
 	struct list_head submit;
 	struct list_head submit_readers;
 	struct list_head roster_done;

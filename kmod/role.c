@@ -3,6 +3,7 @@
 
 #include <linux/random.h>
 
+#include "bitmap.h"
 #include "connection.h"
 #include "core/history.h"
 #include "device.h"
@@ -142,6 +143,27 @@ static bool drained(struct ditto_resource *res)
 	return READ_ONCE(res->device->is_drained);
 }
 
+static bool settled(struct ditto_resource *res)
+{
+	bool settled;
+
+	spin_lock_irq(&res->stream_lock);
+	spin_lock(&res->applier.lock);
+	settled = !res->applier.upstream || READ_ONCE(res->disk->failed) ||
+		  res->account.settled >= res->applier.core.received;
+	spin_unlock(&res->applier.lock);
+	spin_unlock_irq(&res->stream_lock);
+	return settled;
+}
+
+void ditto_role_await_settled(struct ditto_resource *res)
+{
+	if (settled(res))
+		return;
+	ditto_applier_flush(&res->applier);
+	wait_serving(res, settled, DITTO_ROLE_SETTLE_MS);
+}
+
 int ditto_role_close_gate(struct ditto_resource *res)
 {
 	int err;
@@ -169,23 +191,19 @@ static u32 equal_peers(struct ditto_resource *res)
 	return equal;
 }
 
+void ditto_role_orphans(struct ditto_resource *res)
+{
+	spin_lock_irq(&res->stream_lock);
+	ditto_account_orphans(&res->account);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_regions_wake(res);
+}
+
 /* Open a generation of our own, with @members beside us, on disk. */
 static int record_promotion(struct ditto_resource *res, u32 members)
 {
 	struct ditto_md *md = &res->disk->md;
-	u32 i;
 
-	for (i = 0; i < DITTO_MAX_NODES; i++) {
-		struct ditto_peer *peer = res->peers[i];
-		struct ditto_md_peer *entry = peer ? ditto_md_peer_get(md, i) : NULL;
-
-		if (!entry)
-			continue;
-		if (members & BIT(i))
-			entry->flags &= ~DITTO_MDF_PEER_FULL;
-		else
-			entry->flags |= DITTO_MDF_PEER_FULL;
-	}
 	md->roster_generation = ditto_roster_new_generation();
 	ditto_md_push_generation(md, md->roster_generation);
 	md->roster = members | BIT(res->node_id);
@@ -203,9 +221,6 @@ static void become_primary(struct ditto_resource *res, u32 members)
 	spin_lock_irq(&res->stream_lock);
 	ditto_stream_init(&res->stream, position, 1);
 	WRITE_ONCE(res->role, DITTO_ROLE_PRIMARY);
-	for (i = 0; i < DITTO_MAX_NODES; i++)
-		if (res->peers[i])
-			res->peers[i]->bits_attach_id = 0;
 	spin_unlock_irq(&res->stream_lock);
 	res->disk->unclean = false;
 	res->rosters = 0;
@@ -237,6 +252,7 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "reads of the device do not end");
+	ditto_role_orphans(res);
 	members = equal_peers(res);
 	err = record_promotion(res, members);
 	if (err) {
@@ -327,6 +343,26 @@ int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *ex
 			    dev->disk->disk_name, dev->opener, dev->opener_pid, openers);
 }
 
+/*
+ * A half-filled target cannot go on without its source. It is lost while there
+ * is a stream to say so in: nothing may be added to that at its end.
+ */
+static void lose_targets(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_peer *peer = res->peers[i];
+
+		if (!peer || !peer->connection ||
+		    !test_bit(DITTO_CONN_STREAMING, &peer->connection->flags) ||
+		    (ditto_state_member(res, peer) && !peer->sync.joining))
+			continue;
+		ditto_connection_fail(peer->connection, false, "the Primary was demoted");
+		ditto_session_lost(peer);
+	}
+}
+
 /* No follower is sent anything any more; connections stay. */
 static void end_streams(struct ditto_resource *res)
 {
@@ -339,13 +375,7 @@ static void end_streams(struct ditto_resource *res)
 		if (!conn || !test_and_clear_bit(DITTO_CONN_STREAMING, &conn->flags))
 			continue;
 		clear_bit(DITTO_CONN_READY, &conn->flags);
-		if (peer->sync.running || peer->sync.joining) {
-			/* A half-filled target cannot go on without its source. */
-			ditto_connection_fail(conn, false, "the Primary was demoted");
-			ditto_session_lost(peer);
-			continue;
-		}
-		ditto_session_leave(peer, false);
+		ditto_session_leave(peer, false, false);
 	}
 }
 
@@ -366,6 +396,7 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "writes under way do not end");
+	lose_targets(res);
 	err = settle_followers(res);
 	if (err) {
 		ditto_device_open_gate(res->device);
@@ -379,6 +410,9 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	end_streams(res);
 	ditto_roster_done(res);
 	spin_lock_irq(&res->stream_lock);
+	/* All that was written is durable at whoever has no bits for it. */
+	ditto_account_settled(&res->account, ditto_stream_settled(&res->stream));
+	ditto_account_orphans(&res->account);
 	WRITE_ONCE(res->role, DITTO_ROLE_SECONDARY);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_applier_set_position(&res->applier, res->stream.position);
@@ -401,18 +435,14 @@ static int invalidate_peer(struct ditto_resource *res, struct ditto_peer *peer,
 	if (res->role != DITTO_ROLE_PRIMARY)
 		return ditto_refuse(extack, -EROFS,
 				    "only the Primary can have a peer copied anew; on the peer itself use invalidate without a name");
-	/* The next connection finds no bits that could be trusted. */
-	spin_lock_irq(&res->stream_lock);
-	peer->bits_attach_id = 0;
-	ditto_bits_set_all(&peer->bits);
-	spin_unlock_irq(&res->stream_lock);
 	if (peer->connection) {
 		ditto_connection_fail(peer->connection, false, "invalidated by command");
 		ditto_session_lost(peer);
-		spin_lock_irq(&res->stream_lock);
-		peer->bits_attach_id = 0;
-		spin_unlock_irq(&res->stream_lock);
 	}
+	ditto_bitmap_distrust(peer);
+	if (ditto_disk_write_md(res->disk))
+		return ditto_refuse(extack, -EIO, "cannot write metadata");
+	ditto_request_set(res, peer->node_id, 0, res->device->bytes);
 	ditto_state_refresh(res);
 	return 0;
 }
@@ -454,6 +484,9 @@ int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 	err = ditto_role_wait_idle(res);
 	if (err)
 		return ditto_refuse(extack, err, "the disk is still being written");
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			ditto_bitmap_distrust(res->peers[i]);
 	md = &res->disk->md;
 	md->flags |= DITTO_MDF_INCONSISTENT;
 	md->flags &= ~DITTO_MDF_OUTDATED;
@@ -486,6 +519,25 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 					     "the local disk has failed");
 }
 
+/* What differs at a peer is on disk here, and told to all others, before it is resynced. */
+static void tell_differences(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	u64 from = 0, start, size;
+	bool more;
+
+	ditto_bitmap_write(res);
+	for (;;) {
+		spin_lock_irq(&res->stream_lock);
+		more = ditto_bits_run(&peer->bits, from, DITTO_WIRE_MAX_RANGE, &start, &size);
+		spin_unlock_irq(&res->stream_lock);
+		if (!more)
+			return;
+		ditto_request_set(res, peer->node_id, start, size);
+		from = start + size;
+	}
+}
+
 void ditto_role_verified(struct ditto_resource *res)
 {
 	u32 i;
@@ -498,6 +550,8 @@ void ditto_role_verified(struct ditto_resource *res)
 		ditto_peer_info(peer, "verify: %llu bytes differ, %llu were skipped",
 				peer->verify_errors, peer->verify_skipped);
 		ditto_event_verified(peer, peer->verify_errors);
+		if (peer->verify_errors && peer->connection)
+			tell_differences(peer);
 		if (peer->verify_errors && peer->connection)
 			ditto_connection_fail(peer->connection, false,
 					      "verify found %llu bytes that differ",

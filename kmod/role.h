@@ -15,6 +15,8 @@ struct netlink_ext_ack;
 
 /* How long a role change waits for what is under way. */
 #define DITTO_ROLE_TIMEOUT_MS	20000
+/* How long a clean stop waits to hear that everything is settled. */
+#define DITTO_ROLE_SETTLE_MS	1500
 
 /**
  * ditto_role_promote() - become Primary
@@ -48,6 +50,18 @@ int ditto_role_close_gate(struct ditto_resource *res);
 
 /* Wait until nothing uses the disk. Return: 0, -ETIMEDOUT, -EINTR. */
 int ditto_role_wait_idle(struct ditto_resource *res);
+
+/*
+ * The Primary that this node followed is gone, and all it had sent is written:
+ * what is not known to be settled is out of sync with everybody.
+ */
+void ditto_role_orphans(struct ditto_resource *res);
+
+/*
+ * Before a clean stop: make all that was received durable, and give the Primary
+ * a moment to say that it is settled, so that nothing has to be resynced for it.
+ */
+void ditto_role_await_settled(struct ditto_resource *res);
 
 /* An I/O error: the disk is of no use any more. */
 void ditto_role_disk_failed(struct ditto_resource *res);

@@ -4,6 +4,7 @@
 #include <linux/random.h>
 
 #include "applier.h"
+#include "bitmap.h"
 #include "connection.h"
 #include "disk.h"
 #include "log.h"
@@ -37,24 +38,15 @@ static int write_md(struct ditto_resource *res)
 int ditto_roster_know(struct ditto_peer *peer)
 {
 	struct ditto_resource *res = peer->res;
-	struct ditto_md *md = &res->disk->md;
-	struct ditto_md_peer *entry = ditto_md_peer_find(md, peer->node_id);
+	int err = ditto_bitmap_keep(peer);
 
-	if (entry && entry->flags & DITTO_MDF_PEER_FULL)
-		return 0;
-	entry = ditto_md_peer_get(md, peer->node_id);
-	if (!entry) {
+	if (err == -ENOSPC)
 		ditto_connection_fail(peer->connection, true,
 				      "the metadata has room for %u peers: create it anew with more",
-				      md->max_peers);
-		return -ENOSPC;
-	}
-	entry->flags |= DITTO_MDF_PEER_FULL;
-	if (write_md(res)) {
+				      res->disk->md.max_peers);
+	else if (err)
 		ditto_connection_fail(peer->connection, false, "cannot write metadata");
-		return -EIO;
-	}
-	return 0;
+	return err;
 }
 
 static void fill_roster(struct ditto_resource *res, struct ditto_wire_roster *roster, u64 previous)
@@ -75,10 +67,8 @@ void ditto_roster_without(struct ditto_peer *peer)
 	struct ditto_wire_roster roster;
 	u64 previous = md->generation;
 
-	if (entry) {
-		entry->flags |= DITTO_MDF_PEER_FULL;
+	if (entry)
 		entry->generation = previous;
-	}
 	md->roster &= ~BIT(peer->node_id);
 	md->roster_number++;
 	md->roster_generation = ditto_roster_new_generation();
@@ -104,6 +94,20 @@ static bool resync_finished(struct ditto_peer *peer)
 	return finished;
 }
 
+/*
+ * The one that joins is told what all others lack: from here on it knows as
+ * much as we do.
+ */
+static void tell_bits(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && !(res->disk->md.roster & BIT(i)))
+			ditto_request_bits(res, res->peers[i], peer->node_id);
+}
+
 void ditto_roster_join(struct ditto_peer *peer)
 {
 	struct ditto_resource *res = peer->res;
@@ -125,6 +129,7 @@ void ditto_roster_join(struct ditto_peer *peer)
 	if (write_md(res))
 		return;
 	peer->sync.joining = true;
+	tell_bits(peer);
 	fill_roster(res, &roster, md->generation);
 	ditto_request_roster(res, DITTO_ENTRY_JOIN, &roster, peer->node_id);
 }
@@ -143,10 +148,8 @@ static void joined(struct ditto_resource *res, u32 roster)
 			continue;
 		peer->sync.joining = false;
 		entry = ditto_md_peer_find(md, i);
-		if (entry) {
-			entry->flags &= ~DITTO_MDF_PEER_FULL;
+		if (entry)
 			entry->generation = md->generation;
-		}
 		ditto_peer_info(peer, "is up to date, the roster is %08x", md->roster);
 	}
 	write_md(res);
@@ -255,13 +258,19 @@ void ditto_roster_apply(struct ditto_resource *res)
 
 	if (!item)
 		return;
+	if (item->core.kind == DITTO_ENTRY_SET) {
+		ditto_bitmap_write(res);
+		ditto_applier_roster_done(&res->applier, false);
+		return;
+	}
 	target = res->applier.core.target;
 	sound = target ? apply_as_target(res, &item->roster, &joined_now) :
 			 apply_as_member(res, &item->roster);
 	if (!sound && conn)
 		ditto_connection_fail(conn, false, "roster follows generation %llx, not ours",
 				      item->roster.previous);
-	if (sound)
+	/* What it knows of others comes before its word that it may be asked. */
+	if (sound && !(joined_now && ditto_bitmap_write(res)))
 		write_md(res);
 	ditto_applier_roster_done(&res->applier, joined_now);
 }

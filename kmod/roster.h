@@ -22,8 +22,8 @@ struct ditto_wire_start;
 u64 ditto_roster_new_generation(void);
 
 /*
- * The peer has an entry in the metadata, which says FULL unless it is a
- * member. Return: 0, or an errno after the connection has been failed.
+ * The peer's bitmap is kept in the metadata. Return: 0, or an errno after the
+ * connection has been failed.
  */
 int ditto_roster_know(struct ditto_peer *peer);
 

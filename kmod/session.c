@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "session.h"
 
+#include <linux/slab.h>
+
 #include "applier.h"
+#include "bitmap.h"
 #include "connection.h"
 #include "core/history.h"
 #include "disk.h"
@@ -11,6 +14,7 @@
 #include "reader.h"
 #include "request.h"
 #include "resource.h"
+#include "role.h"
 #include "roster.h"
 #include "state.h"
 #include "syncer.h"
@@ -91,22 +95,21 @@ void ditto_session_lead(struct ditto_peer *peer, bool member)
 		ditto_connection_fail(conn, false, "reads of an earlier resync are under way");
 		return;
 	}
+	if (ditto_roster_know(peer))
+		return;
 	spin_lock_irq(&res->stream_lock);
-	if (member)
-		ditto_bits_clear_all(&peer->bits);
-	else if (!peer->bits_attach_id || peer->bits_attach_id != peer->state.attach_id)
+	/* A copy that never held data, or was given up, lacks all of it. */
+	if (!member && !peer->state.generation)
 		ditto_bits_set_all(&peer->bits);
-	/*
-	 * That a member's copy is equal is only what it has said; the bits mean
-	 * something once it has agreed to START.
-	 */
-	peer->bits_attach_id = member ? 0 : peer->state.attach_id;
 	position = ditto_stream_follow(&res->stream, peer->node_id);
 	/* A target counts too: it must not fall behind without a bound. */
 	ditto_stream_count(&res->stream, peer->node_id, position + 1);
 	epoch = res->stream.epoch;
 	spin_unlock_irq(&res->stream_lock);
 	send_start(peer, member, position, epoch);
+	/* A new stream: of it nothing has been told. */
+	conn->lanes[DITTO_LANE_WRITES].tx.settled = 0;
+	conn->lanes[DITTO_LANE_WRITES].tx.settled_at = jiffies - HZ;
 	set_bit(DITTO_CONN_STREAMING, &conn->flags);
 	ditto_connection_kick(conn);
 }
@@ -160,8 +163,7 @@ void ditto_session_hello(struct ditto_peer *peer)
 	ditto_peer_info(peer, "connected");
 	ditto_connection_unpark(conn);
 	if (meeting == DITTO_MEETING_FILL || meeting == DITTO_MEETING_LEAD)
-		if (!ditto_roster_know(peer))
-			ditto_session_lead(peer, false);
+		ditto_session_lead(peer, false);
 }
 
 void ditto_session_state(struct ditto_peer *peer)
@@ -215,6 +217,67 @@ static const char *check_start(struct ditto_peer *peer, const struct ditto_wire_
 	return NULL;
 }
 
+/* A target tells its source what it knows itself to differ in. */
+static void send_bitmap(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	struct ditto_wire_header header = { .type = DITTO_WIRE_BITMAP };
+	struct ditto_wire_bits piece = { .node = res->node_id };
+	u64 from = 0;
+	u64 *words;
+	bool more;
+	u8 *buf;
+
+	words = kmalloc(DITTO_WIRE_BITS_MOST / 8, GFP_NOIO | __GFP_NOFAIL);
+	buf = kmalloc(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8, GFP_NOIO | __GFP_NOFAIL);
+	for (;;) {
+		spin_lock_irq(&res->stream_lock);
+		more = ditto_account_pack(&peer->bits, &from, &piece, words);
+		spin_unlock_irq(&res->stream_lock);
+		if (!more)
+			break;
+		if (piece.fill != DITTO_FILL_CLEAR)
+			ditto_connection_send(peer->connection, DITTO_LANE_CONTROL, &header, buf,
+					      ditto_wire_put_bits(&piece, words, buf));
+		cond_resched();
+	}
+	kfree(buf);
+	kfree(words);
+}
+
+/*
+ * From here on this node speaks for others (rule 2). One for whom the metadata
+ * has no room lacks everything, as far as this node can tell.
+ */
+static int keep_account(struct ditto_resource *res)
+{
+	int err;
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		if (!res->peers[i])
+			continue;
+		err = ditto_bitmap_keep(res->peers[i]);
+		if (err && err != -ENOSPC)
+			return err;
+	}
+	return 0;
+}
+
+/* START is recorded: what is known of other copies from here on. */
+static void account_start(struct ditto_peer *peer, const struct ditto_wire_start *start)
+{
+	struct ditto_resource *res = peer->res;
+
+	spin_lock_irq(&res->stream_lock);
+	ditto_account_start(&res->account, start->position);
+	if (start->mode == DITTO_MODE_MEMBER)
+		ditto_account_equal(&res->account, start->roster, start->position);
+	spin_unlock_irq(&res->stream_lock);
+	if (start->mode == DITTO_MODE_TARGET)
+		send_bitmap(peer);
+}
+
 void ditto_session_start(struct ditto_peer *peer)
 {
 	struct ditto_resource *res = peer->res;
@@ -233,10 +296,16 @@ void ditto_session_start(struct ditto_peer *peer)
 		WRITE_ONCE(res->disk->failed, true);
 		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
 	}
+	ditto_role_orphans(res);
+	if (keep_account(res)) {
+		ditto_connection_fail(conn, false, "cannot write metadata");
+		return;
+	}
 	if (ditto_roster_start(res, &conn->start)) {
 		ditto_connection_fail(conn, false, "cannot record START: the disk has failed");
 		return;
 	}
+	account_start(peer, &conn->start);
 	ditto_applier_begin(&res->applier, conn, &conn->start);
 	ditto_connection_say(conn, DITTO_WIRE_READY, conn->start.position);
 	ditto_connection_unpark(conn);
@@ -248,13 +317,15 @@ void ditto_session_ready(struct ditto_peer *peer)
 
 	if (!peer->connection || res->role != DITTO_ROLE_PRIMARY)
 		return;
-	if (!ditto_state_member(res, peer)) {
+	if (ditto_state_member(res, peer)) {
+		/* It agrees that it is equal; what it misses since would be in flight. */
+		spin_lock_irq(&res->stream_lock);
+		ditto_bits_clear_all(&peer->bits);
+		spin_unlock_irq(&res->stream_lock);
+	} else if (!ditto_bitmap_write(res)) {
+		/* What the target has handed over is on disk here before it forgets it. */
 		ditto_syncer_begin(peer);
-		return;
 	}
-	spin_lock_irq(&res->stream_lock);
-	peer->bits_attach_id = peer->state.attach_id;
-	spin_unlock_irq(&res->stream_lock);
 }
 
 static void missing(void *arg, u64 start, u64 size)
@@ -264,20 +335,34 @@ static void missing(void *arg, u64 start, u64 size)
 	ditto_bits_set(&peer->bits, start, size);
 }
 
-void ditto_session_leave(struct ditto_peer *peer, bool hold)
+void ditto_session_leave(struct ditto_peer *peer, bool hold, bool tell)
 {
 	struct ditto_resource *res = peer->res;
+	struct ditto_request *absent = tell ? ditto_request_absent(res, peer->node_id) : NULL;
+	struct ditto_follower *f = &res->stream.followers[peer->node_id];
 	struct ditto_stream_out out;
+	u64 durable;
 
 	ditto_stream_out_init(&out);
 	spin_lock_irq(&res->stream_lock);
-	if (res->stream.followers[peer->node_id].active) {
+	if (f->active) {
+		durable = f->durable;
 		if (hold)
 			ditto_stream_hold(&res->stream);
 		ditto_stream_drop(&res->stream, peer->node_id, missing, peer, &out);
+		/*
+		 * In the same step: what it lacks may count as settled from now
+		 * on, and nobody is told so before he has heard of this.
+		 */
+		if (absent && res->stream.active) {
+			ditto_request_add_absent(absent, durable, &out);
+			absent = NULL;
+		}
 	}
 	spin_unlock_irq(&res->stream_lock);
 	ditto_request_dispatch(res, &out);
+	if (absent)
+		ditto_request_put(absent);
 }
 
 void ditto_session_lost(struct ditto_peer *peer)
@@ -299,7 +384,7 @@ void ditto_session_lost(struct ditto_peer *peer)
 	peer->connection = NULL;
 	peer->state_valid = false;
 	spin_unlock_irq(&res->stream_lock);
-	ditto_session_leave(peer, member);
+	ditto_session_leave(peer, member, true);
 	if (READ_ONCE(res->applier.upstream) == NULL)
 		ditto_reader_fail(res);
 	peer->events = 0;

@@ -27,8 +27,9 @@ void ditto_session_lead(struct ditto_peer *peer, bool member);
 /*
  * The stream goes on without it; what was in flight is out of sync from now on.
  * @hold: nothing completes until ditto_roster_without() has done its part.
+ * @tell: the other followers hear of it.
  */
-void ditto_session_leave(struct ditto_peer *peer, bool hold);
+void ditto_session_leave(struct ditto_peer *peer, bool hold, bool tell);
 
 /* Events of the connection; see enum ditto_peer_event. */
 void ditto_session_hello(struct ditto_peer *peer);

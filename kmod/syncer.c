@@ -262,6 +262,8 @@ int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable)
 		ditto_peer_event(peer, DITTO_PEER_RESYNCED);
 	else if (!err && READ_ONCE(peer->sync.running))
 		ditto_syncer_kick(peer);
+	/* Bits that were cleared go to the disk now and then. */
+	ditto_regions_wake(res);
 	return err;
 }
 

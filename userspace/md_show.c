@@ -119,8 +119,50 @@ static void text_history(FILE *out, const struct ditto_md *md)
 	line_u64(out, "lease ms", md->lease_ms);
 }
 
-void md_show_text(FILE *out, const char *name, const char *path, const struct ditto_md *md)
+/* Bytes of region @number; the device's end cuts the last. */
+static uint64_t region_bytes(const struct ditto_md *md, uint32_t number)
 {
+	uint64_t start = (uint64_t)number << md->region_shift;
+
+	return min(md->data_bytes - start, 1ULL << md->region_shift);
+}
+
+static void text_log(FILE *out, const struct md_parts *parts)
+{
+	const struct md_log *log = &parts->log;
+	uint64_t bytes = 0;
+	char text[HUMAN_LEN];
+
+	fprintf(out, "  %-20s %u of %u sound", "log blocks", log->sound, DITTO_INTENT_BLOCKS);
+	if (log->torn)
+		fprintf(out, ", %u of them by one copy alone", log->torn);
+	for (uint32_t i = 0; i < log->n_hot; i++)
+		bytes += region_bytes(&parts->md, log->hot[i]);
+	fprintf(out, "\n  %-20s %u, %" PRIu64 " bytes (%s)\n", "hot regions", log->n_hot, bytes,
+		human_bytes(bytes, text));
+}
+
+static void text_peer(FILE *out, const struct md_parts *parts, uint32_t slot)
+{
+	const struct md_bitmap *bitmap = &parts->bitmaps[slot];
+	const struct ditto_md_peer *peer = &parts->md.peers[slot];
+	char text[HUMAN_LEN];
+
+	fprintf(out, "  peer %-15u node id %u%s\n", slot, peer->node_id,
+		peer->flags & DITTO_MDF_PEER_FULL ? ", every block missing" : "");
+	line_hex(out, "  generation", peer->generation);
+	line_u64(out, "  position", peer->position);
+	fprintf(out, "  %-20s %" PRIu64 " bits, %" PRIu64 " bytes (%s)\n", "  out of sync",
+		bitmap->bits, bitmap->bytes, human_bytes(bitmap->bytes, text));
+	if (!(peer->flags & DITTO_MDF_PEER_FULL))
+		fprintf(out, "  %-20s %" PRIu64 " of %" PRIu64 "\n", "  unsound pages",
+			bitmap->unsound, bitmap->pages);
+}
+
+void md_show_text(FILE *out, const char *name, const char *path, const struct md_parts *parts)
+{
+	const struct ditto_md *md = &parts->md;
+
 	fprintf(out, "%s: metadata on %s\n", name, path);
 	line_u64(out, "sequence", md->sequence);
 	line_u64(out, "slot", md->slot);
@@ -130,15 +172,10 @@ void md_show_text(FILE *out, const char *name, const char *path, const struct di
 	line_flags(out, md->flags);
 	text_layout(out, md);
 	text_history(out, md);
-	for (size_t i = 0; i < DITTO_MD_PEERS; i++) {
-		const struct ditto_md_peer *peer = &md->peers[i];
-
-		if (!(peer->flags & DITTO_MDF_PEER_USED))
-			continue;
-		fprintf(out, "  peer %-15zu node id %u, generation %016" PRIx64 ", position %" PRIu64 "%s\n",
-			i, peer->node_id, (uint64_t)peer->generation, (uint64_t)peer->position,
-			peer->flags & DITTO_MDF_PEER_FULL ? ", every block missing" : "");
-	}
+	text_log(out, parts);
+	for (uint32_t slot = 0; slot < DITTO_MD_PEERS; slot++)
+		if (md->peers[slot].flags & DITTO_MDF_PEER_USED)
+			text_peer(out, parts, slot);
 }
 
 static void add_number(struct json_object *to, const char *key, uint64_t value)
@@ -173,12 +210,49 @@ static struct json_object *json_history(const struct ditto_md *md)
 	return list;
 }
 
-static struct json_object *json_peers(const struct ditto_md *md)
+/* What is hot as ranges of bytes, neighbours in one. */
+static struct json_object *json_hot(const struct md_parts *parts)
+{
+	struct json_object *list = json_object_new_array();
+	const struct md_log *log = &parts->log;
+	uint64_t bytes;
+
+	for (uint32_t i = 0; i < log->n_hot;) {
+		struct json_object *range = json_object_new_object();
+
+		add_number(range, "start", (uint64_t)log->hot[i] << parts->md.region_shift);
+		bytes = region_bytes(&parts->md, log->hot[i++]);
+		for (; i < log->n_hot && log->hot[i] == log->hot[i - 1] + 1; i++)
+			bytes += region_bytes(&parts->md, log->hot[i]);
+		add_number(range, "bytes", bytes);
+		json_object_array_add(list, range);
+	}
+	return list;
+}
+
+static void json_log(struct json_object *to, const struct md_parts *parts)
+{
+	add_number(to, "log-blocks", DITTO_INTENT_BLOCKS);
+	add_number(to, "log-blocks-sound", parts->log.sound);
+	add_number(to, "log-copies-torn", parts->log.torn);
+	add_number(to, "hot-regions", parts->log.n_hot);
+	json_object_object_add(to, "hot", json_hot(parts));
+}
+
+static void json_bitmap(struct json_object *to, const struct md_bitmap *bitmap)
+{
+	add_number(to, "out-of-sync-bits", bitmap->bits);
+	add_number(to, "out-of-sync-bytes", bitmap->bytes);
+	add_number(to, "bitmap-pages", bitmap->pages);
+	add_number(to, "unsound-pages", bitmap->unsound);
+}
+
+static struct json_object *json_peers(const struct md_parts *parts)
 {
 	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < DITTO_MD_PEERS; i++) {
-		const struct ditto_md_peer *peer = &md->peers[i];
+		const struct ditto_md_peer *peer = &parts->md.peers[i];
 		struct json_object *to;
 
 		if (!(peer->flags & DITTO_MDF_PEER_USED))
@@ -190,6 +264,7 @@ static struct json_object *json_peers(const struct ditto_md *md)
 		add_number(to, "position", peer->position);
 		json_object_object_add(to, "full",
 				       json_object_new_boolean(peer->flags & DITTO_MDF_PEER_FULL));
+		json_bitmap(to, &parts->bitmaps[i]);
 		json_object_array_add(list, to);
 	}
 	return list;
@@ -210,8 +285,9 @@ static void json_layout(struct json_object *to, const struct ditto_md *md)
 	add_number(to, "max-peers", md->max_peers);
 }
 
-void md_show_json(FILE *out, const char *name, const char *path, const struct ditto_md *md)
+void md_show_json(FILE *out, const char *name, const char *path, const struct md_parts *parts)
 {
+	const struct ditto_md *md = &parts->md;
 	struct json_object *to = json_object_new_object();
 
 	json_object_object_add(to, "name", json_object_new_string(name));
@@ -235,7 +311,8 @@ void md_show_json(FILE *out, const char *name, const char *path, const struct di
 	add_number(to, "voters-number", md->voters_number);
 	add_number(to, "promised", md->promised);
 	add_number(to, "lease-ms", md->lease_ms);
-	json_object_object_add(to, "peers", json_peers(md));
+	json_log(to, parts);
+	json_object_object_add(to, "peers", json_peers(parts));
 	fprintf(out, "%s\n", json_object_to_json_string_ext(to, JSON_C_TO_STRING_PRETTY |
 							    JSON_C_TO_STRING_SPACED |
 							    JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -7,7 +7,10 @@
 
 #include "fs_signature.h"
 #include "human.h"
+#include "md_bitmap.h"
+#include "md_check.h"
 #include "md_disk.h"
+#include "md_log.h"
 #include "md_show.h"
 #include "tool.h"
 #include "uuid.h"
@@ -95,7 +98,9 @@ static int plan(struct tool *tool, const struct config *config,
 
 /*
  * What was there is retired first: a crash half-way leaves no metadata at all
- * rather than a new slot beside an old one that is newer by its number.
+ * rather than a new slot beside an old one that is newer by its number. The
+ * bitmaps need nothing: no peer is known, and of one that becomes known every
+ * block counts as missing until its bitmap has been written.
  */
 static int write_md(struct md_disk *disk, struct ditto_md *md, struct why *why)
 {
@@ -105,8 +110,8 @@ static int write_md(struct md_disk *disk, struct ditto_md *md, struct why *why)
 	for (uint32_t slot = 0; !ret && slot < DITTO_MD_SLOTS; slot++)
 		ret = md_disk_write(disk, ditto_md_slot_offset(disk->internal, disk->bytes, slot),
 				    block, sizeof(block), why);
-	for (u64 at = 0; !ret && at < md->log_bytes; at += sizeof(block))
-		ret = md_disk_write(disk, md->log_offset + at, block, sizeof(block), why);
+	if (!ret)
+		ret = md_log_write_empty(disk, md, why);
 	if (!ret)
 		ret = md_disk_sync(disk, why);
 	for (uint32_t slot = 0; !ret && slot < DITTO_MD_SLOTS; slot++) {
@@ -161,8 +166,8 @@ int verb_create_md(struct tool *tool, int argc, char **argv)
 	return ret ? tool_fail(argv[0], &why) : EXIT_DONE;
 }
 
-/* Both slots, with a word where what is read may be on the move. */
-static int read_slots(const struct config *config, const struct config_node *own,
+/* Opens the disk and reads both slots, with a word where what is read may be on the move. */
+static int open_slots(const struct config *config, const struct config_node *own,
 		      struct md_disk *disk, uint8_t *blocks, struct why *why)
 {
 	int ret = md_disk_open(disk, own, false, why);
@@ -173,7 +178,19 @@ static int read_slots(const struct config *config, const struct config_node *own
 		fprintf(stderr, "ditto: %s: %s is in use; this is what is on it at the moment\n",
 			config->name, disk->path);
 	ret = md_disk_read_slots(disk, blocks, why);
-	md_disk_close(disk);
+	if (ret)
+		md_disk_close(disk);
+	return ret;
+}
+
+/* What the superblock leads to. */
+static int read_parts(struct md_disk *disk, struct md_parts *parts, struct why *why)
+{
+	int ret = md_log_read(disk, &parts->md, &parts->log, why);
+
+	for (uint32_t slot = 0; !ret && slot < DITTO_MD_PEERS; slot++)
+		if (parts->md.peers[slot].flags & DITTO_MDF_PEER_USED)
+			ret = md_bitmap_read(disk, &parts->md, slot, &parts->bitmaps[slot], why);
 	return ret;
 }
 
@@ -182,10 +199,10 @@ static int dump(struct tool *tool, const struct config *config, struct md_disk *
 {
 	struct ditto_md_complaint complaints[DITTO_MD_SLOTS];
 	char text[MD_SHOW_COMPLAINT];
-	struct ditto_md md;
+	struct md_parts parts;
 	int ret;
 
-	ret = ditto_md_choose(blocks, disk->internal, disk->bytes, &md, complaints);
+	ret = ditto_md_choose(blocks, disk->internal, disk->bytes, &parts.md, complaints);
 	if (ret) {
 		/* The graver of the two; 'check-md' shows both. */
 		uint32_t slot = complaints[0].error == ret ? 0 : 1;
@@ -194,10 +211,13 @@ static int dump(struct tool *tool, const struct config *config, struct md_disk *
 			       disk->path, slot, md_show_complaint(&complaints[slot], text),
 			       config->name);
 	}
+	ret = read_parts(disk, &parts, why);
+	if (ret)
+		return ret;
 	if (tool->json)
-		md_show_json(stdout, config->name, disk->path, &md);
+		md_show_json(stdout, config->name, disk->path, &parts);
 	else
-		md_show_text(stdout, config->name, disk->path, &md);
+		md_show_text(stdout, config->name, disk->path, &parts);
 	return 0;
 }
 
@@ -213,71 +233,13 @@ int verb_dump_md(struct tool *tool, int argc, char **argv)
 	(void)argc;
 	if (!config)
 		return EXIT_FAILED;
-	ret = read_slots(config, own, &disk, blocks, &why);
-	if (!ret)
+	ret = open_slots(config, own, &disk, blocks, &why);
+	if (!ret) {
 		ret = dump(tool, config, &disk, blocks, &why);
+		md_disk_close(&disk);
+	}
 	free(config);
 	return ret ? tool_fail(argv[0], &why) : EXIT_DONE;
-}
-
-static void print_slot(const char *name, const struct md_disk *disk, uint32_t slot,
-		       const uint8_t *blocks, const struct ditto_md_complaint *complaint)
-{
-	struct ditto_md_complaint why;
-	char text[MD_SHOW_COMPLAINT];
-	struct ditto_md md;
-
-	printf("%s: slot %u at byte %llu of %s: ", name, slot,
-	       ditto_md_slot_offset(disk->internal, disk->bytes, slot), disk->path);
-	if (complaint->error)
-		printf("%s\n", md_show_complaint(complaint, text));
-	else if (!ditto_md_decode(blocks + slot * DITTO_MD_BLOCK, slot, disk->internal,
-				  disk->bytes, &md, &why))
-		printf("sound, sequence %llu\n", md.sequence);
-}
-
-/* Whether the metadata is this resource's and this node's. */
-static int check_owner(const struct config *config, const struct config_node *own,
-		       const struct ditto_md *md, struct why *why)
-{
-	char found[UUID_TEXT_LEN + 1], expected[UUID_TEXT_LEN + 1];
-
-	if (memcmp(md->resource_uuid, config->uuid, sizeof(config->uuid))) {
-		uuid_format(md->resource_uuid, found);
-		uuid_format(config->uuid, expected);
-		return why_set(why, -EXDEV, "foreign: resource uuid found %s, expected %s: check the disk's path in %s",
-			       found, expected, config->path);
-	}
-	if (md->node_id != own->id)
-		return why_set(why, -EXDEV, "foreign: node id found %u, expected %u: the disk belongs to another node",
-			       md->node_id, own->id);
-	return 0;
-}
-
-static int check(const struct config *config, const struct config_node *own,
-		 const struct md_disk *disk, const uint8_t *blocks, struct why *why)
-{
-	struct ditto_md_complaint complaints[DITTO_MD_SLOTS];
-	struct ditto_md md;
-	int ret;
-
-	ret = ditto_md_choose(blocks, disk->internal, disk->bytes, &md, complaints);
-	for (uint32_t slot = 0; slot < DITTO_MD_SLOTS; slot++)
-		print_slot(config->name, disk, slot, blocks, &complaints[slot]);
-	if (ret == -ENODATA)
-		return why_set(why, ret, "no metadata; 'ditto create-md %s' writes it",
-			       config->name);
-	if (ret)
-		return why_set(why, ret, "not sound; the kernel will refuse to attach this disk. 'ditto create-md --force' writes it anew, and the disk is then resynced in full");
-	ret = check_owner(config, own, &md, why);
-	if (ret)
-		return ret;
-	if (complaints[0].error || complaints[1].error)
-		printf("%s: sound by slot %u alone, which is what a crash while writing leaves; the next write renews the other\n",
-		       config->name, md.slot);
-	else
-		printf("%s: sound\n", config->name);
-	return 0;
 }
 
 int verb_check_md(struct tool *tool, int argc, char **argv)
@@ -292,9 +254,11 @@ int verb_check_md(struct tool *tool, int argc, char **argv)
 	(void)argc;
 	if (!config)
 		return EXIT_FAILED;
-	ret = read_slots(config, own, &disk, blocks, &why);
-	if (!ret)
-		ret = check(config, own, &disk, blocks, &why);
+	ret = open_slots(config, own, &disk, blocks, &why);
+	if (!ret) {
+		ret = md_check(config, own, &disk, blocks, &why);
+		md_disk_close(&disk);
+	}
 	free(config);
 	return ret ? tool_fail(argv[0], &why) : EXIT_DONE;
 }

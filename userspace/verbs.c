@@ -122,14 +122,19 @@ const struct verb verbs[] = {
 		"dump-md", verb_dump_md, 1, 1, OPTION_JSON, ALL_FILES,
 		"RESOURCE|all [--json]",
 		"show the metadata on this node's disk",
-		"Reads only, and needs no kernel module.\n\n"
-		"  --json  for programs\n",
+		"The superblock; the intent log, with the regions that a crash would find hot;\n"
+		"and how much is out of sync with each peer, by its bitmap. Reads only, and\n"
+		"needs no kernel module.\n\n"
+		"  --json  for programs; it lists the hot regions as ranges of bytes\n",
 		"ditto dump-md r0\n",
 	}, {
 		"check-md", verb_check_md, 1, 1, 0, ALL_FILES,
 		"RESOURCE|all",
 		"say whether the metadata on this node's disk is sound",
-		"Reads only, and needs no kernel module. Exit code 1 where it is not sound.\n",
+		"Looks at superblocks, intent log and bitmaps. Names what a crash leaves, which\n"
+		"is no failure, and the pages of bitmaps that count as out of sync because they\n"
+		"are not sound. Reads only, and needs no kernel module. Exit code 1 where the\n"
+		"metadata is not sound.\n",
 		"ditto check-md r0\n",
 	},
 	{ 0 },

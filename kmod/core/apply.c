@@ -36,7 +36,21 @@ static bool is_extent(const struct ditto_apply_item *item)
 
 static bool is_alone(const struct ditto_apply_item *item)
 {
-	return item->kind == DITTO_ENTRY_ROSTER || item->kind == DITTO_ENTRY_JOIN;
+	return item->kind == DITTO_ENTRY_ROSTER || item->kind == DITTO_ENTRY_JOIN ||
+	       item->kind == DITTO_ENTRY_SET;
+}
+
+/* Never handed out: written when everything before it is. */
+static bool is_silent(const struct ditto_apply_item *item)
+{
+	return item->kind == DITTO_ENTRY_FLUSH || item->kind == DITTO_ENTRY_ABSENT ||
+	       item->kind == DITTO_ENTRY_BITS;
+}
+
+static bool has_data(const struct ditto_apply_item *item)
+{
+	return item->kind == DITTO_ENTRY_WRITE || item->kind == DITTO_ENTRY_DISCARD ||
+	       item->kind == DITTO_ENTRY_ZEROES;
 }
 
 void ditto_apply_init(struct ditto_apply *a, u64 position, u64 epoch, bool target)
@@ -76,14 +90,14 @@ static void remove_range(struct ditto_apply *a, struct ditto_apply_item *item)
 	item->flags &= ~DITTO_ITEMF_IN_RANGES;
 }
 
-/* The written prefix grows as far as it can; FLUSH is written when it is reached. */
+/* The written prefix grows as far as it can; what is silent is written when reached. */
 static void advance_written(struct ditto_apply *a)
 {
 	struct ditto_apply_item *item;
 
 	while (a->unwritten != &a->items) {
 		item = of_link(a->unwritten);
-		if (item->kind == DITTO_ENTRY_FLUSH)
+		if (is_silent(item))
 			item->flags |= DITTO_ITEMF_WRITTEN;
 		if (!(item->flags & DITTO_ITEMF_WRITTEN))
 			break;
@@ -117,6 +131,11 @@ int ditto_apply_receive(struct ditto_apply *a, struct ditto_apply_item *item)
 	/* The source has heard that all is durable, or it had no right to end. */
 	if (item->kind == DITTO_ENTRY_JOIN && a->extent_durable != a->extent_received)
 		return -EPROTO;
+	if (item->kind == DITTO_ENTRY_BITS && (!a->target || a->joining))
+		return -EPROTO;
+	/* The range of SET is no newer data: no extent may leave it out. */
+	if (!has_data(item))
+		item->flags &= ~DITTO_ITEMF_RANGE;
 	a->received = item->number;
 	a->epoch = item->epoch;
 	if (item->kind == DITTO_ENTRY_JOIN)
@@ -262,7 +281,7 @@ static struct ditto_apply_item *next_fresh(struct ditto_apply *a)
 			break;
 		a->disk_epoch = item->epoch;
 		a->fresh = item->link.next;
-		if (item->kind == DITTO_ENTRY_FLUSH)
+		if (is_silent(item))
 			continue;
 		a->alone = is_alone(item);
 		if (item->overlap > a->written)
@@ -326,6 +345,19 @@ u32 ditto_apply_mask(struct ditto_apply *a, struct ditto_apply_item *item, unsig
 		}
 	}
 	return set;
+}
+
+void ditto_apply_each(const struct ditto_apply *a, u64 position,
+		      void (*fn)(void *arg, u64 start, u64 size), void *arg)
+{
+	const struct ditto_apply_item *item;
+
+	list_for_each_entry_reverse(item, &a->items, link) {
+		if (item->number <= position)
+			break;
+		if (item->flags & DITTO_ITEMF_RANGE)
+			fn(arg, item->range.start, item->range.last - item->range.start + 1);
+	}
 }
 
 static void count_unflushed(struct ditto_apply *a, const struct ditto_apply_item *item)
@@ -423,7 +455,7 @@ static void reap_entries(struct ditto_apply *a, struct list_head *reaped)
 	list_for_each_entry_safe(item, next, &a->items, link) {
 		if (item->number > a->durable)
 			break;
-		/* A FLUSH is written unseen by the turn, which may be waiting at it. */
+		/* What is silent is written unseen by the turn, which may be waiting at it. */
 		if (a->fresh == &item->link) {
 			a->disk_epoch = item->epoch;
 			a->fresh = item->link.next;

@@ -33,7 +33,7 @@
 /* struct ditto_apply_item.flags, the first four set by the caller */
 #define DITTO_ITEMF_DURABLE	(1u << 0)	/* flush and acknowledge without delay */
 #define DITTO_ITEMF_GUARD	(1u << 1)	/* remember it against older extents */
-#define DITTO_ITEMF_RANGE	(1u << 2)	/* it covers bytes: range is valid */
+#define DITTO_ITEMF_RANGE	(1u << 2)	/* it changes bytes: those of range */
 #define DITTO_ITEMF_ZERO	(1u << 3)	/* an extent of zeroes */
 #define DITTO_ITEMF_ACTIVE	(1u << 4)	/* handed out to be submitted */
 #define DITTO_ITEMF_WRITTEN	(1u << 5)	/* the disk has completed it */
@@ -78,7 +78,7 @@ struct ditto_apply_item {
  * @floor: extents read below it will not come any more
  * @target: a resync is under way: guards are kept
  * @joining: JOIN has been received: no extent may follow
- * @alone: a ROSTER or JOIN is handed out and not written
+ * @alone: a ROSTER, JOIN or SET is handed out and not written
  * @flushing: a flush is under way
  * @flush_position: what it will make durable
  * @flush_extent: what it will make durable
@@ -138,9 +138,11 @@ void ditto_apply_init(struct ditto_apply *a, u64 position, u64 epoch, bool targe
  * ditto_apply_receive() - an entry's header and payload are complete
  * @item: kind, flags, range, number, epoch and overlap are set by the caller
  *
+ * DITTO_ITEMF_RANGE is taken from what is no WRITE, DISCARD or ZEROES.
+ *
  * Return: 0, -EPROTO where the position does not follow the last one, the
- * epoch falls, overlap is not below the position, or JOIN comes before the
- * extents are durable.
+ * epoch falls, overlap is not below the position, JOIN comes before the extents
+ * are durable, or BITS come when no resync is under way or behind its JOIN.
  */
 int ditto_apply_receive(struct ditto_apply *a, struct ditto_apply_item *item);
 
@@ -160,10 +162,10 @@ int ditto_apply_receive_extent(struct ditto_apply *a, struct ditto_apply_item *i
 /**
  * ditto_apply_next() - an entry or extent that may be submitted now
  *
- * It is ACTIVE from then on. FLUSH entries are never handed out: they are
- * written as soon as everything before them is. ROSTER and JOIN are handed out
- * once everything before them is written and durable, and nothing behind them
- * before they are written.
+ * It is ACTIVE from then on. FLUSH, ABSENT and BITS entries are never handed
+ * out: they are written as soon as everything before them is. ROSTER, JOIN and
+ * SET are handed out once everything before them is written and durable, and
+ * nothing behind them before they are written.
  *
  * Return: the item, or NULL where all have to wait.
  */
@@ -178,6 +180,13 @@ struct ditto_apply_item *ditto_apply_next(struct ditto_apply *a);
  * Return: how many bits are set.
  */
 u32 ditto_apply_mask(struct ditto_apply *a, struct ditto_apply_item *item, unsigned long *mask);
+
+/*
+ * Call @fn for the range of each entry behind @position that has not yet become
+ * durable here.
+ */
+void ditto_apply_each(const struct ditto_apply *a, u64 position,
+		      void (*fn)(void *arg, u64 start, u64 size), void *arg);
 
 /* The disk has completed what ditto_apply_next() handed out. */
 void ditto_apply_written(struct ditto_apply *a, struct ditto_apply_item *item);

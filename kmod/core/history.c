@@ -131,14 +131,12 @@ static bool holds_no_more(const struct ditto_wire_state *mine,
 {
 	if (worthless(theirs))
 		return true;
-	switch (ditto_history_relate(mine, theirs)) {
-	case DITTO_RELATION_SAME:
-		return theirs->position <= mine->position;
-	case DITTO_RELATION_AHEAD:
-		return true;
-	default:
-		return false;
-	}
+	/*
+	 * A member that has not heard of the newest generation is not behind for
+	 * that: it may have all of the one before, and @mine may have lost of it.
+	 */
+	return ditto_history_relate(mine, theirs) == DITTO_RELATION_SAME &&
+	       theirs->position <= mine->position;
 }
 
 static bool first_connected(const struct ditto_wire_state *mine,

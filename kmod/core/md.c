@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "bits.h"
+#include "intent.h"
 #include "md.h"
 
 #define NODES		32u
@@ -6,6 +8,7 @@
 #define DEVICE_MAX	(1ULL << 58)
 #define SB_BYTES	(DITTO_MD_SLOTS * DITTO_MD_BLOCK)
 #define REGION_SHIFT_MAX 30u
+#define LOG_BYTES_MIN	(DITTO_INTENT_BLOCKS * DITTO_INTENT_COPIES * DITTO_INTENT_BLOCK)
 
 static const u8 magic[8] = { 'd', 'i', 't', 't', 'o', '-', 'm', 'd' };
 
@@ -58,6 +61,9 @@ static_assert(sizeof(struct disk_sb) == DITTO_MD_BLOCK);
 static_assert(offsetof(struct disk_sb, crc) == 12);
 static_assert(offsetof(struct disk_sb, generation) == 144);
 static_assert(offsetof(struct disk_sb, peers) == 352);
+static_assert(DITTO_BITS_PAGE == DITTO_MD_BLOCK);
+static_assert(DITTO_INTENT_BLOCK == DITTO_MD_BLOCK);
+static_assert(LOG_BYTES_MIN <= DITTO_MD_LOG_BYTES);
 
 static u64 blocks(u64 bytes, u32 shift)
 {
@@ -72,7 +78,13 @@ u64 ditto_md_bits(const struct ditto_md *md)
 /* Bytes on disk of a bitmap that covers @bytes. */
 static u64 bitmap_bytes(u64 bytes, u32 shift)
 {
-	return round_up(blocks(blocks(bytes, shift), 3), DITTO_MD_BLOCK);
+	return ditto_bits_pages(blocks(bytes, shift)) * DITTO_BITS_PAGE;
+}
+
+/* The intent log names regions by 32 bits. */
+static bool regions_fit(u64 bytes, u32 shift)
+{
+	return bytes >> shift <= U32_MAX;
 }
 
 int ditto_md_layout(struct ditto_md *md, u64 device_bytes, u64 data_device_bytes)
@@ -85,6 +97,7 @@ int ditto_md_layout(struct ditto_md *md, u64 device_bytes, u64 data_device_bytes
 	if (md->block_shift < DITTO_MD_SHIFT_MIN || md->block_shift > DITTO_MD_SHIFT_MAX ||
 	    !md->max_peers || md->max_peers > DITTO_MD_PEERS ||
 	    device_bytes > DEVICE_MAX || data_device_bytes > DEVICE_MAX ||
+	    !regions_fit(data, DITTO_MD_REGION_SHIFT) ||
 	    (internal && device_bytes != data_device_bytes))
 		return -EINVAL;
 	/*
@@ -338,6 +351,17 @@ static int check_area(const struct ditto_md *md, bool internal, u64 device_bytes
 			    internal ? md->area_offset : DEVICE_MAX, why);
 }
 
+static int check_regions(const struct ditto_md *md, struct ditto_md_complaint *why)
+{
+	u32 least = md->region_shift;
+
+	while (!regions_fit(md->data_bytes, least))
+		least++;
+	if (least != md->region_shift)
+		return out_of_range(why, "region_shift", md->region_shift, least);
+	return 0;
+}
+
 /* The parts of the area lie in it in the order that the header of md.h shows. */
 static int check_parts(const struct ditto_md *md, bool internal, struct ditto_md_complaint *why)
 {
@@ -348,7 +372,7 @@ static int check_parts(const struct ditto_md *md, bool internal, struct ditto_md
 	u64 bitmaps;
 	int err;
 
-	err = check_extent("log_bytes", md->log_bytes, DITTO_MD_BLOCK, behind - first, why) ?:
+	err = check_extent("log_bytes", md->log_bytes, LOG_BYTES_MIN, behind - first, why) ?:
 	      check_extent("log_offset", md->log_offset, first, behind - md->log_bytes, why) ?:
 	      check_extent("bitmap_stride", md->bitmap_stride, stride_least, behind - first, why);
 	if (err)
@@ -372,7 +396,7 @@ static int check_layout(const struct disk_sb *sb, bool internal, u64 device_byte
 
 	take_layout(sb, &md);
 	return check_parameters(&md, why) ?: check_area(&md, internal, device_bytes, why) ?:
-	       check_parts(&md, internal, why);
+	       check_regions(&md, why) ?: check_parts(&md, internal, why);
 }
 
 static int check_history(const struct disk_sb *sb, struct ditto_md_complaint *why)
@@ -554,4 +578,22 @@ void ditto_md_push_generation(struct ditto_md *md, u64 generation)
 		md->history[0] = md->generation;
 	}
 	md->generation = generation;
+}
+
+u64 ditto_md_log_block(const struct ditto_md *md, u32 index, u32 copy)
+{
+	/* Far apart: what spoils one place of a disk may reach its neighbours. */
+	u64 half = round_down(md->log_bytes / DITTO_INTENT_COPIES, DITTO_INTENT_BLOCK);
+
+	return md->log_offset + copy * half + (u64)index * DITTO_INTENT_BLOCK;
+}
+
+u64 ditto_md_bitmap_page(const struct ditto_md *md, u32 slot, u64 page)
+{
+	return md->bitmap_offset + slot * md->bitmap_stride + page * DITTO_BITS_PAGE;
+}
+
+u32 ditto_md_peer_slot(const struct ditto_md *md, const struct ditto_md_peer *peer)
+{
+	return peer - md->peers;
 }

@@ -234,4 +234,11 @@ void ditto_md_push_generation(struct ditto_md *md, u64 generation);
 /* Bits of a bitmap that covers the data. */
 u64 ditto_md_bits(const struct ditto_md *md);
 
+/* Where copy @copy of the intent log's block @index is; absolute, in bytes. */
+u64 ditto_md_log_block(const struct ditto_md *md, u32 index, u32 copy);
+/* Where page @page of the bitmap of slot @slot is; absolute, in bytes. */
+u64 ditto_md_bitmap_page(const struct ditto_md *md, u32 slot, u64 page);
+/* The bitmap slot of an entry of @md->peers. */
+u32 ditto_md_peer_slot(const struct ditto_md *md, const struct ditto_md_peer *peer);
+
 #endif /* DITTO_CORE_MD_H */

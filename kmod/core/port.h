@@ -23,6 +23,7 @@
 #include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/rbtree.h>
 #include <linux/string.h>

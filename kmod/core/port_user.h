@@ -82,6 +82,11 @@ typedef __s64 s64;
 #define IS_ALIGNED(x, a)	(((x) & ((__typeof__(x))(a) - 1)) == 0)
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
+static inline u64 div_u64(u64 dividend, u32 divisor)
+{
+	return dividend / divisor;
+}
+
 static inline bool is_power_of_2(unsigned long n)
 {
 	return n && !(n & (n - 1));
@@ -135,6 +140,11 @@ static inline unsigned int hweight_long(unsigned long word)
 static inline unsigned int hweight32(u32 word)
 {
 	return __builtin_popcount(word);
+}
+
+static inline unsigned int hweight64(u64 word)
+{
+	return __builtin_popcountll(word);
 }
 
 /* @invert is all ones to look for a zero. */

@@ -38,6 +38,7 @@ void ditto_stream_init(struct ditto_stream *s, u64 position, u64 epoch)
 	memset(s, 0, sizeof(*s));
 	s->position = position;
 	s->epoch = epoch;
+	s->settled_most = U64_MAX;
 	INIT_LIST_HEAD(&s->entries);
 	INIT_LIST_HEAD(&s->held);
 	ditto_ranges_init(&s->ranges);
@@ -221,10 +222,12 @@ bool ditto_stream_add(struct ditto_stream *s, struct ditto_entry *e)
 		e->flags |= DITTO_ENTRYF_DURABLE;
 	if (e->flags & DITTO_ENTRYF_BARRIER)
 		s->epoch++;
+	e->settled = ditto_stream_settled(s);
+	e->followers = s->nodes;
 	e->position = ++s->position;
 	e->epoch = s->epoch;
 	e->overlap = 0;
-	e->blockers = 0;
+	e->blockers = e->flags & DITTO_ENTRYF_COLD ? 1 : 0;
 	if (has_range(e)) {
 		cross(s, e);
 		e->range.kind = DITTO_RANGE_ENTRY;
@@ -236,6 +239,39 @@ bool ditto_stream_add(struct ditto_stream *s, struct ditto_entry *e)
 	if (e->blockers)
 		e->flags |= DITTO_ENTRYF_BLOCKED;
 	return !e->blockers;
+}
+
+/* One that @e waited for is no more. */
+static void drop_blocker(struct ditto_entry *e, struct ditto_stream_out *out)
+{
+	if (--e->blockers)
+		return;
+	e->flags &= ~DITTO_ENTRYF_BLOCKED;
+	list_add_tail(&e->ready, &out->ready);
+}
+
+void ditto_stream_heated(struct ditto_stream *s, struct ditto_entry *e,
+			 struct ditto_stream_out *out)
+{
+	(void)s;
+	if (WARN_ON_ONCE(!(e->flags & DITTO_ENTRYF_COLD)))
+		return;
+	e->flags &= ~DITTO_ENTRYF_COLD;
+	drop_blocker(e, out);
+}
+
+u64 ditto_stream_settled(const struct ditto_stream *s)
+{
+	u64 position = s->position;
+
+	if (!list_empty(&s->entries))
+		position = list_first_entry(&s->entries, struct ditto_entry, link)->position - 1;
+	return min(position, s->settled_most);
+}
+
+void ditto_stream_local_failed(struct ditto_stream *s, const struct ditto_entry *e)
+{
+	s->settled_most = min(s->settled_most, e->position - 1);
 }
 
 /*
@@ -261,10 +297,8 @@ static void unblock(struct ditto_stream *s, const struct ditto_entry *e,
 			continue;
 		}
 		other = of_range(range);
-		if (other->position <= e->position || --other->blockers)
-			continue;
-		other->flags &= ~DITTO_ENTRYF_BLOCKED;
-		list_add_tail(&other->ready, &out->ready);
+		if (other->position > e->position)
+			drop_blocker(other, out);
 	}
 }
 

@@ -42,10 +42,13 @@ enum ditto_entry_kind {
 	DITTO_ENTRY_FLUSH,
 	DITTO_ENTRY_ROSTER,
 	DITTO_ENTRY_JOIN,
+	DITTO_ENTRY_ABSENT,	/* a follower is gone, and lacks what it was sent */
+	DITTO_ENTRY_SET,	/* a disk lacks a range, for whatever reason */
+	DITTO_ENTRY_BITS,	/* a piece of a bitmap, exact at its position */
 };
 
 /* struct ditto_entry.flags, the first three set by the caller before add */
-/* FLUSH, FUA, ROSTER, JOIN: done only when durable */
+/* FUA, and all that has no data of its own: done only when durable */
 #define DITTO_ENTRYF_DURABLE	(1u << 0)
 #define DITTO_ENTRYF_BARRIER	(1u << 1)	/* PREFLUSH: opens an epoch of its own */
 /* Roster changes: not held back by ditto_stream_hold() */
@@ -58,6 +61,8 @@ enum ditto_entry_kind {
 #define DITTO_ENTRYF_LISTED	(1u << 8)	/* in the list: it has followers */
 #define DITTO_ENTRYF_IN_RANGES	(1u << 9)	/* its range is in the set */
 #define DITTO_ENTRYF_HELD	(1u << 10)	/* in ditto_stream.held */
+/* Set by the caller before add: its regions are not hot yet; see ditto_stream_heated() */
+#define DITTO_ENTRYF_COLD	(1u << 11)
 
 /* struct ditto_range.kind within a stream's ranges */
 #define DITTO_RANGE_ENTRY	1u
@@ -68,12 +73,15 @@ enum ditto_entry_kind {
  * @link: in ditto_stream.entries, in position order; while DITTO_ENTRYF_LISTED
  * @note: in the list of what a call hands out as done
  * @ready: in the list of what a call hands out as ready, released or reaped
- * @range: bytes it covers; unused for FLUSH, ROSTER and JOIN
+ * @range: bytes it covers, of WRITE, DISCARD and ZEROES; not looked at in others
  * @position: 1 and up, without gaps while there are followers
  * @epoch: never falls from one entry to the next
  * @overlap: position of the newest earlier entry that it overlaps and that was
  *	not yet written everywhere, or 0
- * @blockers: how many earlier entries that it overlaps are not done locally
+ * @settled: ditto_stream_settled() when it was added
+ * @followers: a bit for each node id that was sent the stream then
+ * @blockers: how many earlier entries that it overlaps are not done locally,
+ *	and one more while it is DITTO_ENTRYF_COLD
  * @kind: enum ditto_entry_kind
  * @flags: DITTO_ENTRYF_*
  */
@@ -85,6 +93,8 @@ struct ditto_entry {
 	u64 position;
 	u64 epoch;
 	u64 overlap;
+	u64 settled;
+	u32 followers;
 	u32 blockers;
 	u8 kind;
 	u32 flags;
@@ -163,6 +173,8 @@ enum ditto_stream_mark {
  * @nodes: a bit for each active follower
  * @active: how many followers are active
  * @listed: how many entries are listed
+ * @settled_most: nothing behind it is settled, whoever has it: the local disk
+ *	has failed to write it
  * @marks: for each enum ditto_stream_mark the link of the first listed entry
  *	that it is not yet true of, or @entries
  */
@@ -177,6 +189,7 @@ struct ditto_stream {
 	u32 nodes;
 	u32 active;
 	u32 listed;
+	u64 settled_most;
 	struct list_head *marks[DITTO_MARKS];
 };
 
@@ -210,12 +223,33 @@ void ditto_stream_init(struct ditto_stream *s, u64 position, u64 epoch);
  * @e: kind, flags and range (start, last) are set by the caller
  *
  * Assigns position, epoch and overlap. Without followers the entry is not
- * listed. An entry that overlaps an earlier one which the local disk has not
- * done yet is DITTO_ENTRYF_BLOCKED and is handed out as ready later.
+ * listed. An entry that is DITTO_ENTRYF_COLD, or overlaps an earlier one which
+ * the local disk has not done yet, is DITTO_ENTRYF_BLOCKED and is handed out as
+ * ready later.
  *
  * Return: true where the caller may submit it to the local disk now.
  */
 bool ditto_stream_add(struct ditto_stream *s, struct ditto_entry *e);
+
+/* The regions of an entry that was added DITTO_ENTRYF_COLD are hot now. */
+void ditto_stream_heated(struct ditto_stream *s, struct ditto_entry *e,
+			 struct ditto_stream_out *out);
+
+/*
+ * Everything up to this position is done locally and durable at every follower.
+ * A lost follower's writes may count as settled at once, so its ABSENT is added
+ * in the same step as ditto_stream_drop(); what is told to a follower with an
+ * entry is ditto_entry.settled, which was true before anything that comes later.
+ * By itself (SETTLED) it is told only to a follower that has been sent every
+ * entry: one that knows of the loss, too.
+ */
+u64 ditto_stream_settled(const struct ditto_stream *s);
+
+/*
+ * The local disk has failed to write @e: the local copy lacks it, and no bits
+ * on this node will say so. Called before ditto_stream_local_done().
+ */
+void ditto_stream_local_failed(struct ditto_stream *s, const struct ditto_entry *e);
 
 /**
  * ditto_stream_local_done() - the local disk has completed an entry

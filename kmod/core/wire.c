@@ -19,13 +19,16 @@ struct wire_header {
 	__le64 overlap;
 	__le64 offset;
 	__le32 size;
+	__le32 followers;
+	__le64 settled;
 	__le16 volume;
-	u8 reserved[10];
+	u8 reserved[14];
 } __packed;
 
 static_assert(sizeof(struct wire_header) == DITTO_WIRE_HEADER);
 static_assert(offsetof(struct wire_header, cookie) == 24);
-static_assert(offsetof(struct wire_header, volume) == 68);
+static_assert(offsetof(struct wire_header, settled) == 72);
+static_assert(offsetof(struct wire_header, volume) == 80);
 
 struct wire_history {
 	__le64 generation[DITTO_WIRE_HISTORY];
@@ -96,14 +99,42 @@ struct wire_roster {
 
 static_assert(sizeof(struct wire_roster) == DITTO_WIRE_ROSTER_BYTES);
 
+struct wire_absent {
+	__le32 node;
+	u8 reserved[4];
+	__le64 durable;
+} __packed;
+
+static_assert(sizeof(struct wire_absent) == DITTO_WIRE_ABSENT_BYTES);
+
+struct wire_bits {
+	__le32 node;
+	__le32 fill;
+	__le32 shift;
+	u8 reserved[4];
+	__le64 start;
+	__le64 count;
+	__le64 words[];
+} __packed;
+
+static_assert(sizeof(struct wire_bits) == DITTO_WIRE_BITS_BYTES);
+static_assert(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8 <= DITTO_WIRE_MAX_FIXED);
+
 /* Which fields of the header a type uses; what it does not use is zero. */
 #define USES_POSITION	(1u << 0)
 #define USES_EPOCH	(1u << 1)
 #define USES_OVERLAP	(1u << 2)
 #define USES_RANGE	(1u << 3)
-#define IS_ENTRY	(1u << 4)	/* position > 0, overlap below it */
+#define IS_ENTRY	(1u << 4)	/* position > 0, overlap and settled below it */
 #define IS_EXTENT	(1u << 5)	/* number > 0, floor not above the position */
 #define CARRIES_RANGE	(1u << 6)	/* length is size */
+#define CARRIES_WORDS	(1u << 7)	/* up to DITTO_WIRE_BITS_MOST bits behind length */
+#define USES_FOLLOWERS	(1u << 8)	/* not 0 */
+#define USES_SETTLED	(1u << 9)	/* not 0; every entry may have one, too */
+
+/* What changes data on its way through the stream. */
+#define IS_DATA		(USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE | IS_ENTRY | \
+			 USES_FOLLOWERS)
 
 /**
  * struct rule - what a type's header may hold
@@ -111,13 +142,13 @@ static_assert(sizeof(struct wire_roster) == DITTO_WIRE_ROSTER_BYTES);
  * @lane: where it belongs
  * @uses: of the above
  * @flags: DITTO_WIREF_* that it may have
- * @length: of its payload, where that is fixed
+ * @length: of its payload, or of that part of it that is fixed
  * @most: bytes of the largest range
  */
 struct rule {
 	const char *name;
 	u8 lane;
-	u8 uses;
+	u16 uses;
 	u16 flags;
 	u32 length;
 	u32 most;
@@ -139,17 +170,13 @@ static const struct rule rules[DITTO_WIRE_TYPES] = {
 				 0, 0, 0 },
 	[DITTO_WIRE_START] = { "START", DITTO_LANE_WRITES, 0, DITTO_WIREF_CRC,
 			       DITTO_WIRE_START_BYTES, 0 },
-	[DITTO_WIRE_WRITE] = { "WRITE", DITTO_LANE_WRITES,
-			       USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE |
-			       IS_ENTRY | CARRIES_RANGE,
+	[DITTO_WIRE_WRITE] = { "WRITE", DITTO_LANE_WRITES, IS_DATA | CARRIES_RANGE,
 			       DITTO_WIREF_DURABLE | DITTO_WIREF_GUARD | DITTO_WIREF_CRC,
 			       0, DITTO_WIRE_MAX_WRITE },
-	[DITTO_WIRE_DISCARD] = { "DISCARD", DITTO_LANE_WRITES,
-				 USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE | IS_ENTRY,
+	[DITTO_WIRE_DISCARD] = { "DISCARD", DITTO_LANE_WRITES, IS_DATA,
 				 DITTO_WIREF_DURABLE | DITTO_WIREF_GUARD,
 				 0, DITTO_WIRE_MAX_RANGE },
-	[DITTO_WIRE_ZEROES] = { "ZEROES", DITTO_LANE_WRITES,
-				USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE | IS_ENTRY,
+	[DITTO_WIRE_ZEROES] = { "ZEROES", DITTO_LANE_WRITES, IS_DATA,
 				DITTO_WIREF_DURABLE | DITTO_WIREF_GUARD,
 				0, DITTO_WIRE_MAX_RANGE },
 	[DITTO_WIRE_FLUSH] = { "FLUSH", DITTO_LANE_WRITES, USES_POSITION | USES_EPOCH | IS_ENTRY,
@@ -175,6 +202,21 @@ static const struct rule rules[DITTO_WIRE_TYPES] = {
 				    0, 0, DITTO_WIRE_MAX_VERIFY },
 	[DITTO_WIRE_VERIFY_SUMS] = { "VERIFY_SUMS", DITTO_LANE_CONTROL, USES_EPOCH | USES_RANGE,
 				     DITTO_WIREF_CRC, 0, DITTO_WIRE_MAX_VERIFY },
+	[DITTO_WIRE_ABSENT] = { "ABSENT", DITTO_LANE_WRITES,
+				USES_POSITION | USES_EPOCH | IS_ENTRY,
+				DITTO_WIREF_DURABLE | DITTO_WIREF_CRC,
+				DITTO_WIRE_ABSENT_BYTES, 0 },
+	[DITTO_WIRE_SET] = { "SET", DITTO_LANE_WRITES,
+			     USES_POSITION | USES_EPOCH | USES_RANGE | IS_ENTRY,
+			     DITTO_WIREF_DURABLE | DITTO_WIREF_CRC,
+			     DITTO_WIRE_ABSENT_BYTES, DITTO_WIRE_MAX_RANGE },
+	[DITTO_WIRE_BITS] = { "BITS", DITTO_LANE_WRITES,
+			      USES_POSITION | USES_EPOCH | IS_ENTRY | CARRIES_WORDS,
+			      DITTO_WIREF_DURABLE | DITTO_WIREF_CRC,
+			      DITTO_WIRE_BITS_BYTES, 0 },
+	[DITTO_WIRE_SETTLED] = { "SETTLED", DITTO_LANE_WRITES, USES_SETTLED, 0, 0, 0 },
+	[DITTO_WIRE_BITMAP] = { "BITMAP", DITTO_LANE_CONTROL, CARRIES_WORDS, DITTO_WIREF_CRC,
+				DITTO_WIRE_BITS_BYTES, 0 },
 };
 
 const char *ditto_wire_type_name(u8 type)
@@ -228,6 +270,8 @@ void ditto_wire_encode(const struct ditto_wire_header *h, void *buf)
 	w->overlap = cpu_to_le64(h->overlap);
 	w->offset = cpu_to_le64(h->offset);
 	w->size = cpu_to_le32(h->size);
+	w->followers = cpu_to_le32(h->followers);
+	w->settled = cpu_to_le64(h->settled);
 	w->volume = cpu_to_le16(h->volume);
 	w->crc = cpu_to_le32(header_crc(w));
 }
@@ -246,6 +290,8 @@ static void take_header(const struct wire_header *w, struct ditto_wire_header *h
 	h->overlap = le64_to_cpu(w->overlap);
 	h->offset = le64_to_cpu(w->offset);
 	h->size = le32_to_cpu(w->size);
+	h->followers = le32_to_cpu(w->followers);
+	h->settled = le64_to_cpu(w->settled);
 	h->volume = le16_to_cpu(w->volume);
 }
 
@@ -285,6 +331,10 @@ static int check_unused(const struct ditto_wire_header *h, const struct rule *ru
 		return refuse(why, "offset", h->offset, 0);
 	if (!(rule->uses & USES_RANGE) && h->size)
 		return refuse(why, "size", h->size, 0);
+	if (!(rule->uses & USES_FOLLOWERS) && h->followers)
+		return refuse(why, "followers", h->followers, 0);
+	if (!(rule->uses & (USES_SETTLED | IS_ENTRY)) && h->settled)
+		return refuse(why, "settled", h->settled, 0);
 	return 0;
 }
 
@@ -306,6 +356,17 @@ static int check_range(const struct ditto_wire_header *h, const struct rule *rul
 	return 0;
 }
 
+/* Whole words, and not more of them than a message may have. */
+static int check_words(const struct ditto_wire_header *h, const struct rule *rule,
+		       struct ditto_wire_complaint *why)
+{
+	if (h->length < rule->length || !IS_ALIGNED(h->length - rule->length, 8))
+		return refuse(why, "length", h->length, rule->length);
+	if (h->length - rule->length > DITTO_WIRE_BITS_MOST / 8)
+		return refuse(why, "length", h->length, rule->length + DITTO_WIRE_BITS_MOST / 8);
+	return 0;
+}
+
 static int check_payload(const struct ditto_wire_header *h, const struct rule *rule,
 			 struct ditto_wire_complaint *why)
 {
@@ -317,8 +378,12 @@ static int check_payload(const struct ditto_wire_header *h, const struct rule *r
 		length = h->size;
 	else if (h->type == DITTO_WIRE_VERIFY_SUMS)
 		length = DIV_ROUND_UP(h->size, DITTO_WIRE_VERIFY_BLOCK) * 4;
-	if (h->length != length)
+	if (rule->uses & CARRIES_WORDS) {
+		if (check_words(h, rule, why))
+			return -EPROTO;
+	} else if (h->length != length) {
 		return refuse(why, "length", h->length, length);
+	}
 	if (!(h->flags & DITTO_WIREF_CRC) && h->payload_crc)
 		return refuse(why, "payload_crc", h->payload_crc, 0);
 	return 0;
@@ -334,6 +399,12 @@ static int check_order(const struct ditto_wire_header *h, const struct rule *rul
 		return refuse(why, "position", h->position, 1);
 	if (rule->uses & IS_ENTRY && h->overlap >= h->position)
 		return refuse(why, "overlap", h->overlap, h->position - 1);
+	if (rule->uses & IS_ENTRY && h->settled >= h->position)
+		return refuse(why, "settled", h->settled, h->position - 1);
+	if (rule->uses & USES_SETTLED && !h->settled)
+		return refuse(why, "settled", h->settled, 1);
+	if (rule->uses & USES_FOLLOWERS && !h->followers)
+		return refuse(why, "followers", h->followers, 1);
 	if (rule->uses & IS_EXTENT && !h->epoch)
 		return refuse(why, "epoch", h->epoch, 1);
 	if (rule->uses & IS_EXTENT && h->overlap > h->position)
@@ -586,5 +657,111 @@ int ditto_wire_get_roster(const void *buf, struct ditto_wire_roster *roster,
 		return refuse(why, "previous", roster->previous, 1);
 	if (!all_zero(w->reserved, sizeof(w->reserved)))
 		return refuse(why, "reserved", 1, 0);
+	return 0;
+}
+
+void ditto_wire_put_absent(const struct ditto_wire_absent *absent, void *buf)
+{
+	struct wire_absent *w = buf;
+
+	memset(w, 0, sizeof(*w));
+	w->node = cpu_to_le32(absent->node);
+	w->durable = cpu_to_le64(absent->durable);
+}
+
+int ditto_wire_get_absent(const void *buf, struct ditto_wire_absent *absent,
+			  struct ditto_wire_complaint *why)
+{
+	const struct wire_absent *w = buf;
+
+	absent->node = le32_to_cpu(w->node);
+	absent->durable = le64_to_cpu(w->durable);
+	if (absent->node >= NODES)
+		return refuse(why, "node", absent->node, NODES - 1);
+	if (!all_zero(w->reserved, sizeof(w->reserved)))
+		return refuse(why, "reserved", 1, 0);
+	return 0;
+}
+
+int ditto_wire_get_set(const void *buf, struct ditto_wire_absent *set,
+		       struct ditto_wire_complaint *why)
+{
+	if (ditto_wire_get_absent(buf, set, why))
+		return -EPROTO;
+	if (set->durable)
+		return refuse(why, "durable", set->durable, 0);
+	return 0;
+}
+
+static u32 bits_words(const struct ditto_wire_bits *bits)
+{
+	return bits->fill == DITTO_FILL_WORDS ? (bits->count + 63) >> 6 : 0;
+}
+
+u32 ditto_wire_put_bits(const struct ditto_wire_bits *bits, const u64 *words, void *buf)
+{
+	struct wire_bits *w = buf;
+	u32 i, count = bits_words(bits);
+
+	memset(w, 0, sizeof(*w));
+	w->node = cpu_to_le32(bits->node);
+	w->fill = cpu_to_le32(bits->fill);
+	w->shift = cpu_to_le32(bits->shift);
+	w->start = cpu_to_le64(bits->start);
+	w->count = cpu_to_le64(bits->count);
+	for (i = 0; i < count; i++)
+		w->words[i] = cpu_to_le64(words[i]);
+	return DITTO_WIRE_BITS_BYTES + count * 8;
+}
+
+/* Does it say something that can be, of a part of the device? */
+static int check_bits(const struct ditto_wire_bits *bits, u64 data_bytes,
+		      struct ditto_wire_complaint *why)
+{
+	u64 most;
+
+	if (bits->node >= NODES)
+		return refuse(why, "node", bits->node, NODES - 1);
+	if (bits->fill < DITTO_FILL_WORDS || bits->fill > DITTO_FILL_SET)
+		return refuse(why, "fill", bits->fill, DITTO_FILL_SET);
+	if (bits->shift < DITTO_WIRE_BITS_SHIFT_MIN || bits->shift > DITTO_WIRE_BITS_SHIFT_MAX)
+		return refuse(why, "shift", bits->shift, DITTO_WIRE_BITS_SHIFT_MAX);
+	if (bits->start & ((64ull << bits->shift) - 1))
+		return refuse(why, "start", bits->start, 64ull << bits->shift);
+	if (bits->start >= data_bytes)
+		return refuse(why, "start", bits->start, data_bytes);
+	/* The device's end may cut the last block. */
+	most = ((data_bytes - bits->start - 1) >> bits->shift) + 1;
+	if (bits->fill == DITTO_FILL_WORDS)
+		most = min_t(u64, most, DITTO_WIRE_BITS_MOST);
+	if (!bits->count || bits->count > most)
+		return refuse(why, "count", bits->count, most);
+	return 0;
+}
+
+int ditto_wire_get_bits(const void *buf, u32 length, u64 data_bytes, struct ditto_wire_bits *bits,
+			u64 *words, struct ditto_wire_complaint *why)
+{
+	const struct wire_bits *w = buf;
+	u32 i, count;
+
+	if (length < DITTO_WIRE_BITS_BYTES)
+		return refuse(why, "length", length, DITTO_WIRE_BITS_BYTES);
+	bits->node = le32_to_cpu(w->node);
+	bits->fill = le32_to_cpu(w->fill);
+	bits->shift = le32_to_cpu(w->shift);
+	bits->start = le64_to_cpu(w->start);
+	bits->count = le64_to_cpu(w->count);
+	if (!all_zero(w->reserved, sizeof(w->reserved)))
+		return refuse(why, "reserved", 1, 0);
+	if (check_bits(bits, data_bytes, why))
+		return -EPROTO;
+	count = bits_words(bits);
+	if (length != DITTO_WIRE_BITS_BYTES + count * 8)
+		return refuse(why, "length", length, DITTO_WIRE_BITS_BYTES + count * 8);
+	for (i = 0; i < count; i++)
+		words[i] = le64_to_cpu(w->words[i]);
+	if (count && bits->count & 63 && words[count - 1] >> (bits->count & 63))
+		return refuse(why, "words", words[count - 1], 0);
 	return 0;
 }

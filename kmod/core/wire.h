@@ -9,18 +9,23 @@
  * connection: nothing is skipped, nothing is repaired.
  *
  * lane		from the primary	from a secondary	both ways
- * control	SYNC_PAUSE		ACK, READY, VERIFY_SUMS	HELLO, STATE, PING,
- *		READ_AT			READ_ASK		PONG, BYE
+ * control	READ_AT			ACK, BITMAP, READY,	HELLO, STATE, PING,
+ *					VERIFY_SUMS, READ_ASK	PONG, BYE
  * writes	START, WRITE, DISCARD,
  *		ZEROES, FLUSH, ROSTER,
- *		JOIN
+ *		JOIN, ABSENT, SET,
+ *		BITS, SETTLED
  * bulk		EXTENT, EXTENT_ZERO,
  *		VERIFY_ASK
  *
  * HELLO is the first message on the control lane, in both directions, and
  * nothing else is sent before the peer's HELLO has been accepted. START is the
- * first on the writes lane. WRITE, DISCARD, ZEROES, FLUSH, ROSTER and JOIN are
- * the entries of the stream: their positions follow each other without a gap.
+ * first on the writes lane. WRITE, DISCARD, ZEROES, FLUSH, ROSTER, JOIN, ABSENT,
+ * SET and BITS are the entries of the stream: their positions follow each other
+ * without a gap. SETTLED is none: it says between two of them what is settled.
+ *
+ * Between START and READY a target hands over what it knows itself to differ
+ * in from the primary, as BITMAP messages.
  *
  * Nothing here allocates, locks or sleeps.
  */
@@ -32,7 +37,7 @@
 #define DITTO_WIRE_MAGIC	0x6f747469u	/* "itto" on the wire */
 #define DITTO_WIRE_VERSION_MIN	1u
 #define DITTO_WIRE_VERSION_MAX	1u
-#define DITTO_WIRE_HEADER	80u		/* bytes */
+#define DITTO_WIRE_HEADER	96u		/* bytes */
 
 /* Most bytes of a WRITE, and of an EXTENT with data or without. */
 #define DITTO_WIRE_MAX_WRITE	(1u << 20)
@@ -72,6 +77,11 @@ enum ditto_wire_type {
 	DITTO_WIRE_EXTENT_ZERO,
 	DITTO_WIRE_VERIFY_ASK,
 	DITTO_WIRE_VERIFY_SUMS,	/* payload: a __le32 for each DITTO_WIRE_VERIFY_BLOCK */
+	DITTO_WIRE_ABSENT,	/* payload: struct ditto_wire_absent */
+	DITTO_WIRE_SET,		/* payload: struct ditto_wire_absent; with a range */
+	DITTO_WIRE_BITS,	/* payload: struct ditto_wire_bits, words */
+	DITTO_WIRE_SETTLED,	/* only the header's settled */
+	DITTO_WIRE_BITMAP,	/* payload: struct ditto_wire_bits, words; node: the sender */
 	DITTO_WIRE_TYPES,
 };
 
@@ -108,6 +118,10 @@ enum ditto_wire_bye {
  *	none; of extents: the floor, below which no extent will be read
  * @offset: bytes, of ranges; VERIFY_SUMS repeats the range of its question
  * @size: bytes, of ranges
+ * @followers: of WRITE, DISCARD and ZEROES: a bit for each node whose disk gets
+ *	it, the primary's own included; all others lack it from now on
+ * @settled: of entries, below their position, and of SETTLED: everything up to
+ *	it is settled
  * @volume: always 0 in this version
  */
 struct ditto_wire_header {
@@ -123,6 +137,8 @@ struct ditto_wire_header {
 	u64 overlap;
 	u64 offset;
 	u32 size;
+	u32 followers;
+	u64 settled;
 	u16 volume;
 };
 
@@ -244,13 +260,53 @@ struct ditto_wire_roster {
 	u64 previous;
 };
 
+/**
+ * struct ditto_wire_absent - a disk lacks something, in host order
+ * @node: whose; in ABSENT not the receiver's
+ * @durable: of ABSENT: it is sent nothing any more, and of what it was sent it
+ *	lacks at most what is behind this position; 0 in SET: it lacks the range
+ */
+struct ditto_wire_absent {
+	u32 node;
+	u64 durable;
+};
+
+/* struct ditto_wire_bits.fill */
+enum ditto_wire_fill {
+	DITTO_FILL_WORDS = 1,	/* the bits follow, 64 to a __le64, lowest first */
+	DITTO_FILL_CLEAR,	/* all clear */
+	DITTO_FILL_SET,		/* all set */
+};
+
+/**
+ * struct ditto_wire_bits - a piece of a dirty bitmap, in host order
+ * @node: whose copy lacks what is set
+ * @fill: enum ditto_wire_fill
+ * @shift: log2 of the bytes that a bit covers, as at the sender
+ * @start: bytes, a multiple of 64 bits' worth: of the first bit
+ * @count: bits; of DITTO_FILL_WORDS at most DITTO_WIRE_BITS_MOST
+ */
+struct ditto_wire_bits {
+	u32 node;
+	u32 fill;
+	u32 shift;
+	u64 start;
+	u64 count;
+};
+
+#define DITTO_WIRE_ABSENT_BYTES	16u
+/* Without the words. */
+#define DITTO_WIRE_BITS_BYTES	32u
+#define DITTO_WIRE_BITS_MOST	7680u	/* bits of one message: 960 bytes */
+#define DITTO_WIRE_BITS_SHIFT_MIN 12u
+#define DITTO_WIRE_BITS_SHIFT_MAX 20u
 #define DITTO_WIRE_STATE_BYTES	168u
 #define DITTO_WIRE_HELLO_BYTES	248u
 #define DITTO_WIRE_ACK_BYTES	40u
 #define DITTO_WIRE_START_BYTES	176u
 #define DITTO_WIRE_ROSTER_BYTES	32u
 /* A buffer of this size holds every payload but those of bulk data. */
-#define DITTO_WIRE_MAX_FIXED	256u
+#define DITTO_WIRE_MAX_FIXED	1024u
 #define DITTO_WIRE_MAX_SUMS	(DITTO_WIRE_MAX_VERIFY / DITTO_WIRE_VERIFY_BLOCK * 4u)
 
 /**
@@ -292,10 +348,12 @@ void ditto_wire_encode(const struct ditto_wire_header *h, void *buf);
  * Checked: magic, CRC32C, type, lane (the socket's, and one the type belongs
  * to), flags, cookie, sequence, volume, length for the type; ranges are sector
  * aligned, not empty, within the device and the type's bound; a WRITE's and an
- * EXTENT's length is their size, VERIFY_SUMS' fits its size; positions and
- * numbers that count from 1 are not 0; an entry's overlap < its position, an
- * extent's floor <= its position; fields that the type does not use are zero;
- * HELLO is the first message of its lane, and the only one without data_bytes.
+ * EXTENT's length is their size, VERIFY_SUMS' fits its size, that of BITS and
+ * BITMAP is whole words; positions and numbers that count from 1 are not 0, nor
+ * are followers, nor SETTLED's settled; an entry's overlap and settled < its
+ * position, an extent's floor <= its position; fields that the type does not use
+ * are zero; HELLO is the first message of its lane, and the only one without
+ * data_bytes.
  *
  * Return: 0, -EPROTO.
  */
@@ -321,6 +379,21 @@ int ditto_wire_get_ack(const void *buf, struct ditto_wire_ack *ack,
 void ditto_wire_put_start(const struct ditto_wire_start *start, void *buf);
 int ditto_wire_get_start(const void *buf, struct ditto_wire_start *start,
 			 struct ditto_wire_complaint *why);
+void ditto_wire_put_absent(const struct ditto_wire_absent *absent, void *buf);
+int ditto_wire_get_absent(const void *buf, struct ditto_wire_absent *absent,
+			  struct ditto_wire_complaint *why);
+/* The payload of SET: durable is 0. */
+int ditto_wire_get_set(const void *buf, struct ditto_wire_absent *set,
+		       struct ditto_wire_complaint *why);
+/*
+ * @words: of DITTO_FILL_WORDS: DIV_ROUND_UP(count, 64) of them, host order; else
+ * not looked at. put returns the bytes of the payload. get refuses a @length
+ * that does not fit what it says, a @start that is not a multiple of 64 blocks,
+ * and bits beyond @data_bytes; @words has room for DITTO_WIRE_BITS_MOST bits.
+ */
+u32 ditto_wire_put_bits(const struct ditto_wire_bits *bits, const u64 *words, void *buf);
+int ditto_wire_get_bits(const void *buf, u32 length, u64 data_bytes, struct ditto_wire_bits *bits,
+			u64 *words, struct ditto_wire_complaint *why);
 void ditto_wire_put_roster(const struct ditto_wire_roster *roster, void *buf);
 int ditto_wire_get_roster(const void *buf, struct ditto_wire_roster *roster,
 			  struct ditto_wire_complaint *why);

@@ -237,6 +237,9 @@ static void take(struct fake *fake, const struct ditto_wire_header *h, const u8 
 	case DITTO_WIRE_ZEROES:
 	case DITTO_WIRE_FLUSH:
 	case DITTO_WIRE_ROSTER:
+	case DITTO_WIRE_ABSENT:
+	case DITTO_WIRE_SET:
+	case DITTO_WIRE_BITS:
 		if (h->position != fake->position + 1)
 			fake->bad = "position";
 		fake->position = h->position;

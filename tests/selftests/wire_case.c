@@ -9,7 +9,7 @@
 #define AT_CRC		4
 #define AT_TYPE		8
 #define AT_LANE		9
-#define AT_RESERVED	70
+#define AT_RESERVED	82
 
 u8 wire_payload[PAYLOAD_ROOM];
 
@@ -32,6 +32,10 @@ static u8 lane_of(u8 type)
 	case DITTO_WIRE_FLUSH:
 	case DITTO_WIRE_ROSTER:
 	case DITTO_WIRE_JOIN:
+	case DITTO_WIRE_ABSENT:
+	case DITTO_WIRE_SET:
+	case DITTO_WIRE_BITS:
+	case DITTO_WIRE_SETTLED:
 		return DITTO_LANE_WRITES;
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
@@ -57,6 +61,10 @@ static void state_of(const struct wire_test *test, struct ditto_wire_state *stat
 
 static u32 put_payload(struct wire_test *test, u8 type)
 {
+	struct ditto_wire_bits bits = {
+		.node = test->fake.own, .fill = DITTO_FILL_CLEAR, .shift = 14, .count = 64,
+	};
+	struct ditto_wire_absent absent = { .node = 5 };
 	struct ditto_wire_ack ack = {
 		.received = test->fake.position,
 		.written = test->fake.position,
@@ -99,6 +107,13 @@ static u32 put_payload(struct wire_test *test, u8 type)
 	case DITTO_WIRE_JOIN:
 		ditto_wire_put_roster(&roster, wire_payload);
 		return DITTO_WIRE_ROSTER_BYTES;
+	case DITTO_WIRE_ABSENT:
+	case DITTO_WIRE_SET:
+		ditto_wire_put_absent(&absent, wire_payload);
+		return DITTO_WIRE_ABSENT_BYTES;
+	case DITTO_WIRE_BITS:
+	case DITTO_WIRE_BITMAP:
+		return ditto_wire_put_bits(&bits, NULL, wire_payload);
 	case DITTO_WIRE_WRITE:
 	case DITTO_WIRE_EXTENT:
 		memset(wire_payload, 0x5a, 4096);
@@ -127,13 +142,21 @@ u32 wire_message(struct wire_test *test, u8 type, struct ditto_wire_header *h)
 	case DITTO_WIRE_WRITE:
 	case DITTO_WIRE_DISCARD:
 	case DITTO_WIRE_ZEROES:
+		h->followers = 1u << test->fake.own | 1u << test->fake.other;
+		/* fall through */
+	case DITTO_WIRE_SET:
 		h->size = 4096;
 		/* fall through */
 	case DITTO_WIRE_FLUSH:
 	case DITTO_WIRE_ROSTER:
 	case DITTO_WIRE_JOIN:
+	case DITTO_WIRE_ABSENT:
+	case DITTO_WIRE_BITS:
 		h->position = test->sent + 1;
 		h->epoch = 1;
+		break;
+	case DITTO_WIRE_SETTLED:
+		h->settled = test->sent + 1000;
 		break;
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
@@ -779,6 +802,20 @@ const struct wire_case wire_cases[] = {
 	  DITTO_WIRE_EXTENT_ZERO, "without START", false, false },
 	{ "secondary: VERIFY_ASK without START", AS_SECONDARY, STAGE_CONNECTED, message,
 	  DITTO_WIRE_VERIFY_ASK, "without START", false, false },
+	{ "secondary: ABSENT without START", AS_SECONDARY, STAGE_CONNECTED, message,
+	  DITTO_WIRE_ABSENT, "without START", false, false },
+	{ "secondary: SET without START", AS_SECONDARY, STAGE_CONNECTED, message,
+	  DITTO_WIRE_SET, "without START", false, false },
+	{ "secondary: BITS without START", AS_SECONDARY, STAGE_CONNECTED, message,
+	  DITTO_WIRE_BITS, "without START", false, false },
+	{ "secondary: SETTLED without START", AS_SECONDARY, STAGE_CONNECTED, message,
+	  DITTO_WIRE_SETTLED, "without START", false, false },
+	{ "secondary: SETTLED that was never sent", AS_SECONDARY, STAGE_STREAM, message,
+	  DITTO_WIRE_SETTLED, "ahead of the stream", false, false },
+	{ "secondary: BITMAP from a Primary", AS_SECONDARY, STAGE_STREAM, message,
+	  DITTO_WIRE_BITMAP, "not between START and READY", false, false },
+	{ "primary: BITMAP after READY", AS_PRIMARY, STAGE_STREAM, message,
+	  DITTO_WIRE_BITMAP, "not between START and READY", false, false },
 	{ "secondary: READY without START", AS_SECONDARY, STAGE_CONNECTED, ready, 0,
 	  "without START", false, false },
 	{ "secondary: VERIFY_SUMS nobody asked for", AS_SECONDARY, STAGE_STREAM, message,

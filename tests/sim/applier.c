@@ -31,6 +31,9 @@ static struct item *item_new(struct node *n, const struct ditto_wire_header *h, 
 		[DITTO_WIRE_FLUSH]	= DITTO_ENTRY_FLUSH,
 		[DITTO_WIRE_ROSTER]	= DITTO_ENTRY_ROSTER,
 		[DITTO_WIRE_JOIN]	= DITTO_ENTRY_JOIN,
+		[DITTO_WIRE_ABSENT]	= DITTO_ENTRY_ABSENT,
+		[DITTO_WIRE_SET]	= DITTO_ENTRY_SET,
+		[DITTO_WIRE_BITS]	= DITTO_ENTRY_BITS,
 		[DITTO_WIRE_EXTENT]	= DITTO_ITEM_EXTENT,
 		[DITTO_WIRE_EXTENT_ZERO] = DITTO_ITEM_EXTENT,
 	};
@@ -41,7 +44,7 @@ static struct item *item_new(struct node *n, const struct ditto_wire_header *h, 
 	item->core.flags = (h->flags & DITTO_WIREF_DURABLE ? DITTO_ITEMF_DURABLE : 0) |
 			   (h->flags & DITTO_WIREF_GUARD ? DITTO_ITEMF_GUARD : 0) |
 			   (h->type == DITTO_WIRE_EXTENT_ZERO ? DITTO_ITEMF_ZERO : 0) |
-			   (h->size ? DITTO_ITEMF_RANGE : 0);
+			   (h->size && h->type != DITTO_WIRE_SET ? DITTO_ITEMF_RANGE : 0);
 	item->core.range.start = h->offset;
 	item->core.range.last = h->offset + h->size - 1;
 	if (item->core.kind == DITTO_ITEM_EXTENT) {
@@ -59,6 +62,13 @@ static struct item *item_new(struct node *n, const struct ditto_wire_header *h, 
 	return item;
 }
 
+/* It is written when everything before it is: nobody submits it. */
+static bool is_silent(const struct item *item)
+{
+	return item->core.kind == DITTO_ENTRY_FLUSH || item->core.kind == DITTO_ENTRY_ABSENT ||
+	       item->core.kind == DITTO_ENTRY_BITS;
+}
+
 int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
 		    const struct ditto_wire_roster *roster)
 {
@@ -71,11 +81,53 @@ int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64
 						 h->flags & DITTO_WIREF_SYNC_END);
 	else
 		err = ditto_apply_receive(&n->apply, &item->core);
-	if (!err && item->core.kind != DITTO_ENTRY_FLUSH)
+	if (!err && !is_silent(item))
 		n->waiting++;
 	if (err)
 		item_free(item);
 	return err;
+}
+
+void applier_account(struct node *n, const struct ditto_wire_header *h, const struct word *word)
+{
+	struct ditto_account *acc = &n->account;
+
+	switch (h->type) {
+	case DITTO_WIRE_WRITE:
+	case DITTO_WIRE_DISCARD:
+	case DITTO_WIRE_ZEROES:
+		ditto_account_write(acc, h->followers, h->offset, h->size);
+		break;
+	case DITTO_WIRE_ABSENT:
+		ditto_account_absent(acc, &word->absent, &n->apply);
+		break;
+	case DITTO_WIRE_SET:
+		ditto_account_set(acc, word->absent.node, h->offset, h->size);
+		break;
+	case DITTO_WIRE_BITS:
+		if (acc->bits[word->bits.node])
+			ditto_account_merge(acc->bits[word->bits.node], &word->bits, word->words,
+					    false, NULL, NULL);
+		break;
+	case DITTO_WIRE_ROSTER:
+		if (n->apply.target && !n->apply.joining)
+			break;
+		fallthrough;
+	case DITTO_WIRE_JOIN:
+		/*
+		 * Nor until everything before this is settled: what the one that
+		 * joins has left out of an extent is what one of these entries
+		 * writes, which may not be on its disk yet, nor on this one.
+		 */
+		ditto_account_equal(acc, word->roster.roster, h->position);
+		break;
+	case DITTO_WIRE_EXTENT:
+	case DITTO_WIRE_EXTENT_ZERO:
+		if (!n->given)
+			ditto_account_given(acc, n->upstream_node);
+		n->given = true;
+	}
+	ditto_account_settled(acc, h->settled);
 }
 
 static bool settled(const struct node *n)
@@ -112,6 +164,8 @@ static void item_written(struct item *item)
 	if (item->data)
 		node_free(n, item->data);
 	item->data = NULL;
+	if (item->heated)
+		regions_put(n, item->core.range.start, item->core.range.last);
 	ditto_apply_written(&n->apply, &item->core);
 	n->pump_due |= advance(n);
 	n->active--;
@@ -122,7 +176,8 @@ static void item_end_io(struct disk_io *io)
 	item_written(io->arg);
 }
 
-static void submit_item(struct item *item)
+/* Its regions are hot. */
+static void write_item(struct item *item)
 {
 	struct node *n = item->node;
 	u32 first = item->core.range.start / 512;
@@ -150,20 +205,64 @@ void applier_submit_handed(struct node *n)
 	struct item *item = list_first_entry(&n->handed, struct item, handed);
 
 	list_del(&item->handed);
-	submit_item(item);
+	write_item(item);
+}
+
+static void submit_item(struct item *item)
+{
+	if (item->core.kind == DITTO_ENTRY_WRITE)
+		write_item(item);
+	else
+		list_add_tail(&item->handed, &item->node->handed);
+}
+
+static void item_hot(struct region_user *user)
+{
+	submit_item(container_of(user, struct item, regions));
+}
+
+/* Write it, once its regions are hot. */
+static void heat_item(struct item *item)
+{
+	struct ditto_range *range = &item->core.range;
+	bool extent = item->core.kind == DITTO_ITEM_EXTENT;
+	struct node *n = item->node;
+	enum ditto_heat heat;
+
+	heat = regions_take(n, &item->regions, range->start, range->last,
+			    extent ? 0 : item->core.number);
+	if (heat == DITTO_HEAT_FULL)
+		return;
+	item->heated = true;
+	cover_touch(range->start, range->last - range->start + 1);
+	/* From now on it differs from everybody but the source (rule 2). */
+	if (extent)
+		ditto_account_write(&n->account, BIT(n->upstream_node), range->start,
+				    range->last - range->start + 1);
+	if (heat == DITTO_HEAT_HOT)
+		submit_item(item);
+}
+
+static void item_retry(struct region_user *user)
+{
+	heat_item(container_of(user, struct item, regions));
 }
 
 static void hand_out(struct item *item)
 {
 	struct node *n = item->node;
 
-	if (item->core.kind == DITTO_ENTRY_ROSTER || item->core.kind == DITTO_ENTRY_JOIN) {
+	switch (item->core.kind) {
+	case DITTO_ENTRY_ROSTER:
+	case DITTO_ENTRY_JOIN:
+	case DITTO_ENTRY_SET:
 		n->roster = item;
 		node_event(n, RES_APPLY_ROSTER);
-	} else if (item->core.kind == DITTO_ENTRY_WRITE) {
-		submit_item(item);
-	} else {
-		list_add_tail(&item->handed, &n->handed);
+		break;
+	default:
+		item->regions.hot = item_hot;
+		item->regions.retry = item_retry;
+		heat_item(item);
 	}
 }
 
@@ -198,7 +297,7 @@ void applier_pump(struct node *n)
 		n->flush_due = false;
 		lost = !n->upstream && settled(n) && !next && !flush;
 		if (flush)
-			disk_flush(&n->disk, flush_end_io, n);
+			disk_flush(&n->disk, false, flush_end_io, n);
 		if (next)
 			hand_out(of_core(next));
 		if (!next && !flush)
@@ -238,7 +337,9 @@ void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start
 	ditto_apply_init(&n->apply, start->position, start->epoch,
 			 start->mode == DITTO_MODE_TARGET);
 	n->waiting = 0;
+	n->given = false;
 	n->upstream = c;
+	n->upstream_node = c->peer->id;
 	free_items(&reaped);
 }
 
@@ -246,6 +347,7 @@ void applier_lost(struct node *n, struct conn *c)
 {
 	if (n->upstream != c)
 		return;
+	disk_heal(&n->disk);
 	n->upstream = NULL;
 	n->pump_due = true;
 }

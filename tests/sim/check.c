@@ -40,6 +40,7 @@ static void check_follower(const struct node *n, u32 peer)
 	in_flight(n, peer, sectors);
 	for (i = 0; i < SIM_SECTORS; i++) {
 		if (test_bit(i / block, p->words) || test_bit(i, sectors) ||
+		    test_bit(i, nodes[peer].disk.rotten) ||
 		    disk_live(&n->disk, i) == disk_live(&nodes[peer].disk, i))
 			continue;
 		broken("G2", "node %u holds %llx in sector %u, %u holds %llx, and no bit says so",

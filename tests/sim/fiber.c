@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "fiber.h"
 
+#ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(start, size)		((void)0)
+#define __sanitizer_start_switch_fiber(save, stack, size)	((void)(save))
+#define __sanitizer_finish_switch_fiber(save, stack, size)	((void)(save))
+#endif
 
 /* makecontext() passes int only. */
 static struct fiber *beginning;

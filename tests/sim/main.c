@@ -2,18 +2,26 @@
 /*
  *	sim --seed N [--steps N] [--trace]	one run, again and again the same
  *	sim --runs N [--seed BASE] [--steps N]	many seeds
- *	sim --check [--runs N]			scenarios and many seeds, as TAP
+ *	sim --check [--runs N] [--steps N]	scenarios and many seeds, as TAP
+ *		[--first]			and no more after the first that fails
  */
 #include <getopt.h>
-#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <unistd.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "scenario.h"
 #include "workload.h"
 
-#define CHECK_RUNS	2000u
-#define BUNCH		500u	/* runs that are one line of TAP */
+/* Many short ones, since most of what happens needs no more, and some long ones. */
+#define SHORT_RUNS	20000u
+#define SHORT_STEPS	70u
+#define LONG_RUNS	1000u
+#define LONG_STEPS	500u
+#define BUNCH		1000u	/* runs that are one line of TAP */
 
 static struct {
 	bool seeded;
@@ -22,7 +30,8 @@ static struct {
 	u32 steps;
 	bool trace;
 	bool check;
-} options = { .seed = 1, .steps = WORKLOAD_STEPS };
+	bool first;
+} options = { .seed = 1 };
 
 /* An assertion of the core or a sanitizer ends the process: say where it was. */
 static void say_where(void)
@@ -58,7 +67,7 @@ static u32 run_seeds(u64 first, u32 count)
 			continue;
 		failed++;
 		show_failure(first + i);
-		if (failed == 3) {
+		if (failed == 3 || options.first) {
 			printf("# no more seeds are tried\n");
 			break;
 		}
@@ -66,25 +75,42 @@ static u32 run_seeds(u64 first, u32 count)
 	return failed;
 }
 
-static int check(void)
-{
-	u32 runs = options.runs ? options.runs : CHECK_RUNS;
-	u32 bunches = DIV_ROUND_UP(runs, BUNCH), number = 0, count, failed, i;
-	u32 totals[3] = {};
-	enum scenario_result result;
+static u32 number, totals[3];
 
-	printf("TAP version 13\n1..%u\n", scenario_count() + bunches);
-	for (i = 0; i < scenario_count(); i++) {
-		result = scenario_run(i, ++number);
-		totals[result]++;
-	}
-	for (i = 0; i < bunches; i++) {
-		count = min(BUNCH, runs - i * BUNCH);
-		failed = run_seeds(options.seed + i * BUNCH, count);
+/* Bunches behind one that fails would tell the same. */
+static void check_seeds(u64 first, u32 runs, u32 steps)
+{
+	u32 done, count, failed = 0;
+
+	options.steps = steps;
+	for (done = 0; done < runs && !failed; done += count) {
+		count = min(BUNCH, runs - done);
+		failed = run_seeds(first + done, count);
 		totals[failed ? SCENARIO_FAILED : SCENARIO_PASSED]++;
 		printf("%s %u - random: seeds %llu to %llu, %u steps each\n",
-		       failed ? "not ok" : "ok", ++number, options.seed + i * BUNCH,
-		       options.seed + i * BUNCH + count - 1, options.steps);
+		       failed ? "not ok" : "ok", ++number, first + done, first + done + count - 1,
+		       steps);
+	}
+}
+
+static int check(void)
+{
+	u32 i, bunches = DIV_ROUND_UP(SHORT_RUNS, BUNCH) + DIV_ROUND_UP(LONG_RUNS, BUNCH);
+
+	if (options.runs)
+		bunches = DIV_ROUND_UP(options.runs, BUNCH);
+	printf("TAP version 13\n1..%u\n", scenario_count() + bunches);
+	for (i = 0; i < scenario_count(); i++)
+		totals[scenario_run(i, ++number)]++;
+	if (totals[SCENARIO_FAILED] && options.first)
+		return 1;
+	if (options.runs) {
+		check_seeds(options.seed, options.runs, options.steps);
+	} else {
+		check_seeds(options.seed, SHORT_RUNS, SHORT_STEPS);
+		if (totals[SCENARIO_FAILED] && options.first)
+			return 1;
+		check_seeds(options.seed + SHORT_RUNS, LONG_RUNS, LONG_STEPS);
 	}
 	printf("%u passed, %u failed, %u skipped\n", totals[SCENARIO_PASSED],
 	       totals[SCENARIO_FAILED], totals[SCENARIO_SKIPPED]);
@@ -105,6 +131,7 @@ static bool parse(int argc, char **argv)
 		{ "runs", required_argument, NULL, 'r' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "check", no_argument, NULL, 'c' },
+		{ "first", no_argument, NULL, 'f' },
 		{}
 	};
 	int option;
@@ -126,6 +153,9 @@ static bool parse(int argc, char **argv)
 		case 'c':
 			options.check = true;
 			break;
+		case 'f':
+			options.first = true;
+			break;
 		default:
 			return false;
 		}
@@ -140,8 +170,12 @@ int main(int argc, char **argv)
 	if (!parse(argc, argv))
 		return usage();
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!options.steps)
+		options.steps = WORKLOAD_STEPS;
 	signal(SIGABRT, aborted);
+#ifdef __SANITIZE_ADDRESS__
 	__sanitizer_set_death_callback(say_where);
+#endif
 	if (options.check)
 		return check();
 	if (options.runs) {

@@ -126,23 +126,75 @@ static int do_start(struct conn *c, const struct ditto_wire_header *h, const u8 
 	return 0;
 }
 
+/* The small payload of an entry. Return: 0, -EPROTO. */
+static int get_word(const struct ditto_wire_header *h, const u8 *payload, struct word *word,
+		    struct ditto_wire_complaint *why)
+{
+	switch (h->type) {
+	case DITTO_WIRE_ROSTER:
+	case DITTO_WIRE_JOIN:
+		return ditto_wire_get_roster(payload, &word->roster, why);
+	case DITTO_WIRE_ABSENT:
+		return ditto_wire_get_absent(payload, &word->absent, why);
+	case DITTO_WIRE_SET:
+		return ditto_wire_get_set(payload, &word->absent, why);
+	case DITTO_WIRE_BITS:
+		return ditto_wire_get_bits(payload, h->length, SIM_BYTES, &word->bits,
+					   word->words, why);
+	}
+	return 0;
+}
+
+static int do_settled(struct conn *c, const struct ditto_wire_header *h, const u8 *payload,
+		      const struct message *m)
+{
+	(void)payload;
+	(void)m;
+	if (c->node->upstream != c)
+		return protocol(c, h, "without START");
+	if (h->settled > c->node->apply.received)
+		broken("G9", "node %u: SETTLED is ahead of the stream", c->node->id);
+	applier_account(c->node, h, NULL);
+	return 0;
+}
+
+/* The target's own record of where it differs: the work list is the union (rule 4). */
+static int do_bitmap(struct conn *c, const struct ditto_wire_header *h, const u8 *payload,
+		     const struct message *m)
+{
+	u64 words[DITTO_WIRE_BITS_MOST / 64];
+	struct ditto_wire_complaint why;
+	struct ditto_wire_bits bits;
+
+	(void)m;
+	if (!c->streaming || c->ready)
+		return protocol(c, h, "not between START and READY");
+	if (ditto_wire_get_bits(payload, h->length, SIM_BYTES, &bits, words, &why))
+		return complain(c, &why);
+	ditto_account_merge(&c->peer->bits, &bits, words, false, NULL, NULL);
+	note("node %u: with what %u tells there are %llu bits", c->node->id, c->peer->id,
+	     c->peer->bits.set);
+	return 0;
+}
+
 static int do_entry(struct conn *c, const struct ditto_wire_header *h, const u8 *payload,
 		    const struct message *m)
 {
-	struct ditto_wire_roster roster = {};
 	struct ditto_wire_complaint why;
+	struct word word;
 
 	if (c->node->upstream != c)
 		return protocol(c, h, "without START");
-	if ((h->type == DITTO_WIRE_ROSTER || h->type == DITTO_WIRE_JOIN) &&
-	    ditto_wire_get_roster(payload, &roster, &why))
+	memset(&word.roster, 0, sizeof(word.roster));
+	if (get_word(h, payload, &word, &why))
 		return complain(c, &why);
-	if (applier_receive(c->node, h, m->data, &roster)) {
+	if (applier_receive(c->node, h, m->data, &word.roster)) {
 		/* A peer that is not hostile sends nothing out of order. */
 		broken("G4", "node %u: %s at %llu of %u is out of order", c->node->id,
 		       ditto_wire_type_name(h->type), h->position, c->peer->id);
 		return -EPROTO;
 	}
+	applier_account(c->node, h, &word);
 	return 0;
 }
 
@@ -156,6 +208,8 @@ int message_execute(struct conn *c, const struct ditto_wire_header *h, const u8 
 		[DITTO_WIRE_ACK]	= do_ack,
 		[DITTO_WIRE_READY]	= do_ready,
 		[DITTO_WIRE_START]	= do_start,
+		[DITTO_WIRE_SETTLED]	= do_settled,
+		[DITTO_WIRE_BITMAP]	= do_bitmap,
 	};
 
 	if (execute[h->type])

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Each patch of mutants/ puts one bug into the core. The simulator, built with
-# it, has to fail: what it would not see is not tested.
+# Each patch of mutants/ puts one bug into the core, or into what mirrors the
+# shell. The simulator, built with it, has to fail: what it would not see is not
+# tested.
 #
 #   tests/sim/mutants.sh [NAME...]	TAP; a mutant that survives fails
 
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 top=$here/../..
-runs=${RUNS:-2000}
+runs=${RUNS:-}
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 number=0
@@ -19,20 +20,24 @@ if [ $# -eq 0 ]; then
 	done
 fi
 
-# Everything but the core is compiled once.
+# What a patch leaves as it was is compiled once.
 prepare() {
-	rm -rf "$work/tree"
-	mkdir -p "$work/tree/kmod" "$work/build"
-	cp -r "$top/kmod/core" "$work/tree/kmod/"
+	mkdir -p "$work/tree/kmod" "$work/tree/tests/sim" "$work/build"
+	cp -rpu "$top/kmod/core" "$work/tree/kmod/"
+	cp -pu "$here"/*.[ch] "$work/tree/tests/sim/"
 }
 
 build() {
 	make -s -C "$here" build="$work/build" core_dir="$work/tree/kmod/core" \
-		"$work/build/sim" >"$work/log" 2>&1
+		src="$work/tree/tests/sim" "$work/build/sim" >"$work/log" 2>&1
+}
+
+apply() {
+	patch -s -d "$work/tree" -p1 "$@" <"$here/mutants/$name.patch" >"$work/log" 2>&1
 }
 
 fails() {
-	! "$work/build/sim" --check --runs "$runs" >"$work/log" 2>&1
+	! "$work/build/sim" --check --first ${runs:+--runs "$runs"} >"$work/log" 2>&1
 }
 
 # Which guarantee was found broken, or how else it ended.
@@ -43,13 +48,20 @@ verdict() {
 
 echo "TAP version 13"
 echo "1..$#"
+prepare
 for name in "$@"; do
 	number=$((number + 1))
-	prepare
-	if ! patch -s -d "$work/tree" -p1 <"$here/mutants/$name.patch" >"$work/log" 2>&1 ||
-	   ! build; then
+	if ! apply; then
 		sed 's/^/# /' "$work/log"
-		echo "not ok $number - $name: does not apply or compile"
+		echo "not ok $number - $name: does not apply"
+		failed=$((failed + 1))
+		rm -rf "$work/tree"
+		prepare
+		continue
+	fi
+	if ! build; then
+		sed 's/^/# /' "$work/log"
+		echo "not ok $number - $name: does not compile"
 		failed=$((failed + 1))
 	elif fails; then
 		echo "ok $number - $name: caught, $(verdict | head -n 1)"
@@ -58,6 +70,7 @@ for name in "$@"; do
 		echo "not ok $number - $name: survives"
 		failed=$((failed + 1))
 	fi
+	apply -R
 done
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

@@ -8,7 +8,7 @@
 struct small {
 	struct list_head link;
 	struct ditto_wire_header header;
-	u8 payload[DITTO_WIRE_MAX_FIXED];
+	u8 payload[];
 };
 
 bool link_up[SIM_NODES][SIM_NODES];
@@ -22,6 +22,9 @@ static const u8 entry_types[] = {
 	[DITTO_ENTRY_FLUSH]	= DITTO_WIRE_FLUSH,
 	[DITTO_ENTRY_ROSTER]	= DITTO_WIRE_ROSTER,
 	[DITTO_ENTRY_JOIN]	= DITTO_WIRE_JOIN,
+	[DITTO_ENTRY_ABSENT]	= DITTO_WIRE_ABSENT,
+	[DITTO_ENTRY_SET]	= DITTO_WIRE_SET,
+	[DITTO_ENTRY_BITS]	= DITTO_WIRE_BITS,
 };
 
 void net_init(void)
@@ -212,7 +215,7 @@ void conn_unpark(struct conn *c)
 void conn_send(struct conn *c, u8 lane, const struct ditto_wire_header *h, const void *payload,
 	       u32 length)
 {
-	struct small *m = node_alloc(c->node, sizeof(*m));
+	struct small *m = node_alloc(c->node, sizeof(*m) + length);
 
 	m->header = *h;
 	m->header.length = length;
@@ -242,7 +245,7 @@ static void transmit(struct conn *c, u8 lane, struct ditto_wire_header *h, const
 		     const u64 *data)
 {
 	struct pipe *pipe = out_pipe(c, lane);
-	struct message *m = calloc(1, sizeof(*m));
+	struct message *m = calloc(1, sizeof(*m) + DITTO_WIRE_HEADER + (data ? 0 : h->length));
 
 	h->lane = lane;
 	h->cookie = c->cookie;
@@ -286,19 +289,39 @@ static void send_ack(struct conn *c)
 	transmit(c, DITTO_LANE_CONTROL, &h, buf, NULL);
 }
 
-/* Another's JOIN is but a new roster for who is still being filled. */
+/* What concerns only the one that joins is less for others. */
 static u8 entry_type(const struct request *r, u32 peer)
 {
 	if (r->entry.kind == DITTO_ENTRY_JOIN && r->joins != peer)
 		return DITTO_WIRE_ROSTER;
+	if (r->entry.kind == DITTO_ENTRY_BITS && r->joins != peer)
+		return DITTO_WIRE_FLUSH;
 	return entry_types[r->entry.kind];
+}
+
+/* The small payload of an entry. Return: its bytes. */
+static u32 put_payload(const struct request *r, u8 type, void *buf)
+{
+	switch (type) {
+	case DITTO_WIRE_ROSTER:
+	case DITTO_WIRE_JOIN:
+		ditto_wire_put_roster(&r->roster, buf);
+		return DITTO_WIRE_ROSTER_BYTES;
+	case DITTO_WIRE_ABSENT:
+	case DITTO_WIRE_SET:
+		ditto_wire_put_absent(&r->absent, buf);
+		return DITTO_WIRE_ABSENT_BYTES;
+	case DITTO_WIRE_BITS:
+		return ditto_wire_put_bits(&r->bits, r->words, buf);
+	}
+	return 0;
 }
 
 static void send_entry(struct conn *c)
 {
 	struct request *old = c->cursor, *r;
 	struct ditto_wire_header h = {};
-	u8 buf[DITTO_WIRE_ROSTER_BYTES];
+	u8 buf[DITTO_WIRE_MAX_FIXED];
 	struct ditto_entry *e;
 
 	e = ditto_stream_next(&c->node->stream, c->peer->id, old ? &old->entry : NULL);
@@ -315,15 +338,41 @@ static void send_entry(struct conn *c)
 	h.position = e->position;
 	h.epoch = e->epoch;
 	h.overlap = e->overlap;
-	if (e->kind == DITTO_ENTRY_ROSTER || e->kind == DITTO_ENTRY_JOIN) {
-		ditto_wire_put_roster(&r->roster, buf);
-		h.length = DITTO_WIRE_ROSTER_BYTES;
-	} else if (e->kind != DITTO_ENTRY_FLUSH) {
+	h.settled = e->settled;
+	switch (e->kind) {
+	case DITTO_ENTRY_WRITE:
+	case DITTO_ENTRY_DISCARD:
+	case DITTO_ENTRY_ZEROES:
+		h.followers = e->followers | BIT(c->node->id);
+		fallthrough;
+	case DITTO_ENTRY_SET:
 		h.offset = e->range.start;
 		h.size = e->range.last - e->range.start + 1;
 	}
+	h.length = put_payload(r, h.type, buf);
 	transmit(c, DITTO_LANE_WRITES, &h, buf, e->kind == DITTO_ENTRY_WRITE ? r->data : NULL);
 	c->position = e->position;
+	c->settled = max(c->settled, e->settled);
+}
+
+/* All has been sent: what has been settled meanwhile? */
+static bool settled_waits(const struct conn *c)
+{
+	const struct ditto_stream *s = &c->node->stream;
+	const struct ditto_follower *f = &s->followers[c->peer->id];
+
+	return c->ready && f->active && f->sent == s->position &&
+	       ditto_stream_settled(s) > c->settled;
+}
+
+static void send_settled(struct conn *c)
+{
+	struct ditto_wire_header h = { .type = DITTO_WIRE_SETTLED };
+
+	h.settled = ditto_stream_settled(&c->node->stream);
+	c->settled = h.settled;
+	note("node %u: tells %u that %llu is settled", c->node->id, c->peer->id, h.settled);
+	transmit(c, DITTO_LANE_WRITES, &h, NULL, NULL);
 }
 
 static void send_extent(struct conn *c)
@@ -356,7 +405,7 @@ bool conn_can_send(const struct conn *c, u8 lane)
 	case DITTO_LANE_CONTROL:
 		return c->ack;
 	case DITTO_LANE_WRITES:
-		return stream_waits(c);
+		return stream_waits(c) || settled_waits(c);
 	default:
 		return !list_empty(&c->extents);
 	}
@@ -368,8 +417,10 @@ void conn_lane_send(struct conn *c, u8 lane)
 		send_small(c, lane);
 	else if (lane == DITTO_LANE_CONTROL)
 		send_ack(c);
-	else if (lane == DITTO_LANE_WRITES)
+	else if (lane == DITTO_LANE_WRITES && stream_waits(c))
 		send_entry(c);
+	else if (lane == DITTO_LANE_WRITES)
+		send_settled(c);
 	else
 		send_extent(c);
 }

@@ -19,9 +19,9 @@ struct request;
 /* A message on its way: its bytes, and values for a payload of data. */
 struct message {
 	struct list_head link;
-	u8 bytes[DITTO_WIRE_HEADER + DITTO_WIRE_MAX_FIXED];
 	u64 *data;
 	struct timeline *timeline;	/* of a START */
+	u8 bytes[];
 };
 
 /**
@@ -66,6 +66,7 @@ struct conn {
 	struct timeline *start_timeline;
 	struct request *cursor;
 	u64 position;
+	u64 settled;		/* as last told */
 	struct list_head extents;
 	struct list_head queue[DITTO_LANES];
 	u32 sent[DITTO_LANES];

@@ -61,6 +61,7 @@ static void reset(struct node *n)
 		n->peers[i].node = n;
 		n->peers[i].id = i;
 		ditto_bits_init(&n->peers[i].bits, n->peers[i].words, SIM_BYTES, 12);
+		n->peers[i].bits_slot = NO_SLOT;
 		INIT_LIST_HEAD(&n->peers[i].plan.reading);
 		INIT_LIST_HEAD(&n->peers[i].plan.sent);
 	}
@@ -72,6 +73,11 @@ static void reset(struct node *n)
 	n->rosters = 0;
 	n->events = 0;
 	ditto_stream_init(&n->stream, 0, 1);
+	memset(&n->account, 0, sizeof(n->account));
+	n->account.me = n->id;
+	memset(&n->regions, 0, sizeof(n->regions));
+	INIT_LIST_HEAD(&n->regions.parked);
+	n->pages = false;
 	INIT_LIST_HEAD(&n->requests);
 	INIT_LIST_HEAD(&n->submit);
 	INIT_LIST_HEAD(&n->submit_readers);
@@ -83,13 +89,38 @@ static void reset(struct node *n)
 	n->active = 0;
 	n->flush_due = false;
 	n->pump_due = false;
+	n->given = false;
 	n->roster = NULL;
 	memset(&n->target, 0, sizeof(n->target));
 	memset(&n->told, 0, sizeof(n->told));
-	n->wait = NULL;
-	n->md_pending = false;
+	for (i = 0; i < CONTEXTS; i++) {
+		n->contexts[i].io = false;
+		n->contexts[i].wait = NULL;
+	}
 	n->command = COMMAND_NONE;
 	n->next_timeline = NULL;
+}
+
+/* Of a cluster that has been running: an empty log, and pages with no bit set. */
+static void create_blocks(struct node *n, const struct ditto_md *md)
+{
+	u8 block[DISK_BLOCK];
+	struct ditto_bits bits;
+	unsigned long word = 0;
+	u32 i, copy;
+
+	for (i = 0; i < DISK_LOG_BLOCKS; i++) {
+		for (copy = 0; copy < DITTO_INTENT_COPIES; copy++) {
+			ditto_intent_encode_empty(block, md->disk_uuid, i, 2 + copy);
+			disk_create_block(&n->disk, node_block(md, ditto_md_log_block(md, i, copy)),
+					  block);
+		}
+	}
+	ditto_bits_init(&bits, &word, SIM_BYTES, md->block_shift);
+	for (i = 0; i < SIM_NODES - 1; i++) {
+		ditto_bits_encode(&bits, md->disk_uuid, i, 0, block);
+		disk_create_block(&n->disk, node_block(md, ditto_md_bitmap_page(md, i, 0)), block);
+	}
 }
 
 static void create_md(struct node *n, u32 shift, bool fresh)
@@ -107,6 +138,7 @@ static void create_md(struct node *n, u32 shift, bool fresh)
 	md.flags = DITTO_MDF_CLEAN | (disk->internal ? DITTO_MDF_INTERNAL : 0) |
 		   (fresh ? DITTO_MDF_INCONSISTENT : 0);
 	ditto_md_layout(&md, DEVICE_BYTES, DEVICE_BYTES);
+	md.region_shift = SIM_REGION_SHIFT;
 	/* A cluster that has been running: everyone was in the roster and equal. */
 	if (!fresh) {
 		md.generation = 1;
@@ -125,6 +157,8 @@ static void create_md(struct node *n, u32 shift, bool fresh)
 		disk->slot_md[slot] = md;
 		disk->newest_slot = slot;
 	}
+	if (!fresh)
+		create_blocks(n, &md);
 }
 
 void node_init(struct node *n, u32 id, bool internal, u32 shift, bool fresh)
@@ -136,9 +170,10 @@ void node_init(struct node *n, u32 id, bool internal, u32 shift, bool fresh)
 	INIT_LIST_HEAD(&n->allocs);
 	disk_init(&n->disk, id, internal);
 	n->disk.landed_md = landed_md;
+	n->disk.listen = cover_listen;
 	/* What a new disk holds belongs to nobody. */
 	for (i = 0; i < SIM_SECTORS && fresh; i++)
-		n->disk.sectors[i].value[0] = (u64)(id + 1) << 56 | i;
+		disk_set_live(&n->disk, i, (u64)(id + 1) << 56 | i);
 	create_md(n, shift, fresh);
 	reset(n);
 }
@@ -153,10 +188,13 @@ void node_power_on(struct node *n)
 void node_power_cut(struct node *n)
 {
 	bool was_attached = n->attached;
+	u32 i;
 
 	note("node %u: power cut", n->id);
 	n->powered = false;
-	fiber_abandon(&n->fiber);
+	for (i = 0; i < CONTEXTS; i++)
+		fiber_abandon(&n->contexts[i].fiber);
+	disk_heal(&n->disk);
 	disk_power_cut(&n->disk);
 	net_node_gone(n->id);
 	free_all(n);
@@ -168,35 +206,68 @@ void node_power_cut(struct node *n)
 
 void node_exit(struct node *n)
 {
+	u32 i;
+
 	free_all(n);
-	fiber_free(&n->fiber);
+	for (i = 0; i < CONTEXTS; i++)
+		fiber_free(&n->contexts[i].fiber);
 	disk_free(&n->disk);
+}
+
+bool context_running(const struct node *n, enum context_id id)
+{
+	return n->contexts[id].fiber.running;
+}
+
+bool context_ready(struct node *n, enum context_id id)
+{
+	struct context *c = &n->contexts[id];
+
+	return c->fiber.running && !c->io && (!c->wait || c->wait(n));
+}
+
+void context_run(struct node *n, enum context_id id, void (*run)(void *arg))
+{
+	struct context *outer = n->current;
+
+	n->current = &n->contexts[id];
+	if (n->current->fiber.running)
+		fiber_resume(&n->current->fiber);
+	else
+		fiber_begin(&n->current->fiber, run, n);
+	n->current = outer;
 }
 
 bool node_wait(struct node *n, bool (*ready)(struct node *n), bool timed)
 {
-	n->timed_out = false;
+	struct context *c = n->current;
+
+	c->timed_out = false;
 	while (!ready(n)) {
-		n->wait = ready;
-		n->wait_timed = timed;
-		fiber_wait(&n->fiber);
-		n->wait = NULL;
-		if (n->timed_out)
+		c->wait = ready;
+		c->timed = timed;
+		fiber_wait(&c->fiber);
+		c->wait = NULL;
+		c->timed = false;
+		if (c->timed_out)
 			return false;
 	}
 	return true;
 }
 
-static bool md_written(struct node *n)
+static void end_io(struct disk_io *io)
 {
-	return !n->md_pending;
+	struct context *c = io->arg;
+
+	c->io = false;
 }
 
-static void md_end_io(struct disk_io *io)
+static void io_wait(struct node *n)
 {
-	struct node *n = io->arg;
+	struct context *c = n->current;
 
-	n->md_pending = false;
+	while (c->io)
+		fiber_wait(&c->fiber);
 }
 
 void node_write_md(struct node *n)
@@ -205,17 +276,40 @@ void node_write_md(struct node *n)
 	u32 slot = (md->slot + 1) % DITTO_MD_SLOTS;
 
 	md->sequence++;
-	n->md_pending = true;
+	n->current->io = true;
 	note("node %u: writes metadata %llu, flags %x generation %llx roster %x", n->id,
 	     md->sequence, md->flags, md->generation, md->roster);
-	disk_write_md(&n->disk, md, slot, md_end_io, n);
-	node_wait(n, md_written, false);
+	disk_write_md(&n->disk, md, slot, end_io, n->current);
+	io_wait(n);
 	md->slot = slot;
 }
 
-void node_flush(struct node *n)
+void node_flush(struct node *n, bool meta)
 {
-	n->md_pending = true;
-	disk_flush(&n->disk, md_end_io, n);
-	node_wait(n, md_written, false);
+	n->current->io = true;
+	disk_flush(&n->disk, meta, end_io, n->current);
+	io_wait(n);
+}
+
+void node_write_block(struct node *n, u64 offset, const void *block, bool fua)
+{
+	n->current->io = true;
+	disk_write_block(&n->disk, node_block(&n->md, offset), block, fua, end_io, n->current);
+	io_wait(n);
+}
+
+u32 node_block(const struct ditto_md *md, u64 offset)
+{
+	u32 i;
+
+	for (i = 0; i < DISK_LOG_BLOCKS * DITTO_INTENT_COPIES; i++) {
+		if (offset == ditto_md_log_block(md, i / 2, i % 2))
+			return i;
+	}
+	for (i = 0; i < DISK_PAGES; i++) {
+		if (offset == ditto_md_bitmap_page(md, i, 0))
+			return DISK_LOG_BLOCKS * DITTO_INTENT_COPIES + i;
+	}
+	broken("G11", "no block of the metadata is at %llu", offset);
+	return 0;
 }

@@ -10,11 +10,13 @@
 #ifndef DITTO_SIM_NODE_H
 #define DITTO_SIM_NODE_H
 
+#include "account.h"
 #include "apply.h"
 #include "bits.h"
 #include "disk.h"
 #include "fiber.h"
 #include "history.h"
+#include "intent.h"
 #include "net.h"
 #include "oracle.h"
 #include "resync.h"
@@ -24,6 +26,9 @@
 
 #define EXTENT_BYTES	(16u * 1024)
 #define WINDOW_BYTES	(48u * 1024)
+#define LOG_REGIONS	(DISK_LOG_BLOCKS * SIM_LOG_REGIONS)
+#define LOG_BUCKETS	8u
+#define NO_SLOT		U32_MAX
 
 enum peer_event { PEER_HELLO, PEER_STATE, PEER_START, PEER_READY, PEER_RESYNCED, PEER_LOST };
 
@@ -45,12 +50,58 @@ enum command {
 	COMMAND_CONNECT,
 	COMMAND_DISCONNECT,
 	COMMAND_LANES,
+	COMMAND_FOUND_BAD,
 };
 
 struct node;
 
+/* What sleeps: the state machine and its commands under conf, and two works. */
+enum context_id { CONTEXT_CONF, CONTEXT_COMMIT, CONTEXT_COOL, CONTEXTS };
+
+/**
+ * struct context - see above
+ * @io: it waits for an access to the disk
+ * @wait: what it waits for besides, or NULL
+ * @timed: only for so long
+ */
+struct context {
+	struct fiber fiber;
+	bool io;
+	bool (*wait)(struct node *n);
+	bool timed;
+	bool timed_out;
+};
+
+/**
+ * struct region_user - see kmod/regions.h
+ */
+struct region_user {
+	struct ditto_intent_user core;
+	struct node *node;
+	void (*hot)(struct region_user *user);
+	void (*retry)(struct region_user *user);
+	bool first;
+};
+
+/**
+ * struct regions - see kmod/regions.h
+ * @commit: the work is queued
+ * @cool: it is, and when: RARE, or soon
+ */
+struct regions {
+	struct ditto_intent core;
+	struct ditto_region memory[LOG_REGIONS];
+	u32 buckets[LOG_BUCKETS];
+	struct list_head parked;
+	bool commit;
+	bool cool;
+	bool running;
+};
+
 /**
  * struct peer - see kmod/peer.h
+ * @planned: blocks out of sync when the resync began, or since
+ * @moved: blocks that have been read for it
  */
 struct peer {
 	struct node *node;
@@ -62,7 +113,8 @@ struct peer {
 	bool state_valid;
 	struct ditto_bits bits;
 	unsigned long words[1];
-	u64 bits_attach_id;
+	unsigned long dirty[1];
+	u32 bits_slot;
 	u32 events;
 
 	/* of a resync from here */
@@ -72,24 +124,38 @@ struct peer {
 	bool kicked;
 	u32 reads;
 	struct extent_io *taken;	/* out of the plan, its read not begun */
+	unsigned long planned[1];
+	unsigned long moved[1];
 };
 
 /**
  * struct request - see kmod/request.h
  * @link: in node.requests
- * @write: the oracle's; NULL for roster changes
+ * @write: the oracle's; NULL for what the state machine says
  */
 struct request {
 	struct ditto_entry entry;
 	struct list_head link;
 	struct node *node;
+	struct region_user regions;
 	u32 ref;
 	u64 *data;
 	bool user;
 	bool preflush;
 	struct write *write;
 	struct ditto_wire_roster roster;
+	struct ditto_wire_absent absent;
+	struct ditto_wire_bits bits;
+	u64 words[1];
 	u32 joins;
+};
+
+/* See struct ditto_applier_word. */
+struct word {
+	struct ditto_wire_bits bits;
+	struct ditto_wire_absent absent;
+	struct ditto_wire_roster roster;
+	u64 words[DITTO_WIRE_BITS_MOST / 64];
 };
 
 /**
@@ -100,6 +166,8 @@ struct item {
 	struct ditto_apply_item core;
 	struct list_head handed;
 	struct node *node;
+	struct region_user regions;
+	bool heated;
 	u64 *data;
 	struct ditto_wire_roster roster;
 };
@@ -108,10 +176,11 @@ struct item {
  * struct node - see kmod/resource.h, kmod/disk.h, kmod/applier.h
  * @powered: it is
  * @allocs: what it has allocated; a crash frees all of it
- * @fiber: its state machine and its commands, under conf
+ * @pages: one context at a time writes pages
  * @gate: users' requests are taken
  * @users: of them under way
- * @wait: what its state machine waits for, and @reached what a command does
+ * @contexts: see enum context_id; @current: the one that runs
+ * @reached: what a command waits for
  * @timeline: that its copy belongs to, NULL while the metadata says Inconsistent
  * @next_timeline: once the metadata says that it is whole
  */
@@ -125,6 +194,7 @@ struct node {
 	struct ditto_md md;
 	u64 attach_id;
 	bool unclean;
+	bool pages;
 
 	bool primary;
 	bool gate;
@@ -135,6 +205,8 @@ struct node {
 	u32 events;
 
 	struct ditto_stream stream;
+	struct ditto_account account;
+	struct regions regions;
 	struct list_head requests;
 	struct list_head submit;
 	struct list_head submit_readers;
@@ -146,20 +218,20 @@ struct node {
 	u32 active;
 	bool flush_due;
 	bool pump_due;
+	bool given;
+	u32 upstream_node;
 	struct item *roster;
 	struct list_head handed;
 	struct ditto_wire_start target;
 	struct ditto_wire_state told;
 
-	struct fiber fiber;
-	bool (*wait)(struct node *n);
+	struct context contexts[CONTEXTS];
+	struct context *current;
 	bool (*reached)(struct node *n);
-	bool wait_timed;
-	bool timed_out;
-	bool md_pending;
 	enum command command;
 	u32 command_peer;
 	struct session *command_session;
+	u32 command_sector;
 	int result;
 
 	struct timeline *timeline;
@@ -177,14 +249,24 @@ void node_power_on(struct node *n);
 void node_power_cut(struct node *n);
 void node_exit(struct node *n);
 
+/* Is there a context that may go on? */
+bool context_ready(struct node *n, enum context_id id);
+bool context_running(const struct node *n, enum context_id id);
+/* Begin it, or let it go on. */
+void context_run(struct node *n, enum context_id id, void (*run)(void *arg));
+
 /*
- * From the node's fiber: until @ready says so. Return: false after a time-out,
- * which only comes where @timed.
+ * From one of the node's contexts: until @ready says so. Return: false after a
+ * time-out, which only comes where @timed.
  */
 bool node_wait(struct node *n, bool (*ready)(struct node *n), bool timed);
-/* Write the metadata; from the node's fiber. */
+/* Write the metadata; from a context, as all that follows. */
 void node_write_md(struct node *n);
-void node_flush(struct node *n);
+/* @meta: the metadata's device. */
+void node_flush(struct node *n, bool meta);
+void node_write_block(struct node *n, u64 offset, const void *block, bool fua);
+/* Where the simulated disk keeps the block at @offset. */
+u32 node_block(const struct ditto_md *md, u64 offset);
 
 static inline bool node_member(const struct node *n, u32 peer)
 {
@@ -201,9 +283,33 @@ static inline void node_event(struct node *n, enum node_event event)
 	n->events |= 1u << event;
 }
 
+/* bitmap.c */
+void bitmap_new(struct peer *p);
+void bitmap_keep(struct peer *p);
+void bitmap_distrust(struct peer *p);
+void bitmap_write(struct node *n);
+
+/* regions.c */
+void regions_attach(struct node *n);
+void regions_detach(struct node *n);
+enum ditto_heat regions_take(struct node *n, struct region_user *user, u64 start, u64 last,
+			     u64 position);
+void regions_put(struct node *n, u64 start, u64 last);
+void regions_wake(struct node *n);
+void regions_empty(struct node *n);
+void regions_commit(struct node *n);
+void regions_cool(struct node *n);
+/* A bit for each region that is not cold. */
+u64 regions_in_use(const struct node *n);
+/* Would the cooling find anything to do, were it late enough? */
+bool regions_cool_useful(const struct node *n);
+
 /* request.c */
 void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags);
 void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster, u32 joins);
+void request_bits(struct node *n, struct peer *p, u32 joins);
+void request_set(struct node *n, u32 node, u64 start, u64 size);
+void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_out *out);
 void request_put(struct request *r);
 void request_dispatch(struct node *n, struct ditto_stream_out *out);
 bool request_submit_due(const struct node *n);
@@ -217,6 +323,7 @@ u64 applier_position(const struct node *n);
 void applier_set_position(struct node *n, u64 position);
 int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
 		    const struct ditto_wire_roster *roster);
+void applier_account(struct node *n, const struct ditto_wire_header *h, const struct word *word);
 void applier_pump(struct node *n);
 void applier_submit_handed(struct node *n);
 bool applier_idle_due(const struct node *n);
@@ -241,7 +348,7 @@ void session_connect(struct peer *p);
 void session_disconnect(struct peer *p, enum ditto_wire_bye why);
 void session_lanes(struct peer *p, struct session *s);
 void session_lead(struct peer *p, bool member);
-void session_leave(struct peer *p, bool hold);
+void session_leave(struct peer *p, bool hold, bool tell);
 void session_hello(struct peer *p);
 void session_state(struct peer *p);
 void session_start(struct peer *p);
@@ -262,7 +369,10 @@ int role_promote(struct node *n, bool force);
 int role_demote(struct node *n);
 int role_invalidate(struct node *n);
 void role_invalidate_peer(struct node *n, struct peer *p);
+/* A comparison has found that a sector of a target differs. */
+void role_found_bad(struct node *n, struct peer *p, u32 sector);
 int role_wait_idle(struct node *n);
+void role_orphans(struct node *n);
 int role_attach(struct node *n);
 int role_detach(struct node *n);
 
@@ -277,5 +387,20 @@ void state_run(struct node *n);
 /* check.c: G2 and G3; @quiet: nothing is on its way anywhere. */
 void check_copies(bool quiet);
 void check_order(void);
+
+/* cover.c: G2 for each pair of disks, whoever loses power now. */
+void cover_init(void);
+struct disk_said cover_listen(const struct disk *disk, u32 number, const void *block);
+void cover_check(void);
+/*
+ * Blocks in which two copies may have come to differ since they were last known
+ * to be equal, in whole regions: no resync may move any other.
+ */
+void cover_touch(u64 start, u64 size);
+/* All that @node holds may differ from the others': its metadata was torn. */
+void cover_touch_all(u32 node);
+void cover_resync(const struct peer *p);
+/* Everything is quiet. */
+void cover_quiet(void);
 
 #endif /* DITTO_SIM_NODE_H */

@@ -251,13 +251,31 @@ static u64 beside(const struct survey *s, u32 sector, u64 own)
 	return max(own, sector == s->sector ? s->second : s->first);
 }
 
-static u32 survivors(const struct disk *disk, u32 sector, u64 *values)
+/* Sectors that an access under way may write. */
+static void being_written(const struct disk *disk, unsigned long *sectors)
+{
+	const struct disk_io *io;
+	u32 i;
+
+	list_for_each_entry(io, &disk->ios, link) {
+		if (io->op != DISK_WRITE || io->landed)
+			continue;
+		for (i = 0; i < io->count; i++)
+			__set_bit(io->first + i, sectors);
+	}
+}
+
+static u32 survivors(const struct disk *disk, u32 sector, const unsigned long *writing,
+		     u64 *values)
 {
 	const struct disk_sector *s = &disk->sectors[sector];
 	const struct disk_io *io;
-	u32 count = s->count;
+	u32 count = s->count, i;
 
-	memcpy(values, s->value, count * sizeof(*values));
+	for (i = 0; i < count; i++)
+		values[i] = s->value[i];
+	if (!test_bit(sector, writing))
+		return count;
 	list_for_each_entry(io, &disk->ios, link) {
 		/* What a preflush goes before is kept until that has happened. */
 		if (io->flags & DISK_PREFLUSH && !io->flushed)
@@ -301,12 +319,14 @@ static void check_sector(const struct timeline *t, const struct disk *disk, u32 
 void oracle_check_order(const struct timeline *t, const struct disk *disk)
 {
 	struct survey any = { .sector = NOWHERE }, preflush = { .sector = NOWHERE };
+	unsigned long writing[SIM_MASK] = {};
 	u64 values[DISK_VERSIONS + 2];
 	const struct write *w;
 	u32 i, v, count, at;
 
+	being_written(disk, writing);
 	for (i = 0; i < SIM_SECTORS; i++) {
-		count = survivors(disk, i, values);
+		count = survivors(disk, i, writing, values);
 		for (v = 0; v < count; v++) {
 			at = oldest(t, i, values[v]);
 			if (at == NOWHERE) {
@@ -321,7 +341,7 @@ void oracle_check_order(const struct timeline *t, const struct disk *disk)
 		}
 	}
 	for (i = 0; i < SIM_SECTORS; i++) {
-		count = survivors(disk, i, values);
+		count = survivors(disk, i, writing, values);
 		for (v = 0; v < count; v++)
 			check_sector(t, disk, i, values[v], &any, &preflush);
 	}

@@ -43,6 +43,8 @@ static void local_done(struct request *r)
 	struct ditto_stream_out out;
 
 	note("node %u: local leg of %llu is done", n->id, r->entry.position);
+	if (has_range(r))
+		regions_put(n, r->entry.range.start, r->entry.range.last);
 	ditto_stream_out_init(&out);
 	ditto_stream_local_done(&n->stream, &r->entry, &out);
 	request_dispatch(n, &out);
@@ -60,7 +62,7 @@ static void submit_local(struct request *r)
 		    (r->entry.flags & DITTO_ENTRYF_DURABLE ? DISK_FUA : 0);
 
 	if (r->entry.kind == DITTO_ENTRY_FLUSH)
-		disk_flush(disk, local_end_io, r);
+		disk_flush(disk, false, local_end_io, r);
 	else
 		disk_write(disk, first_sector(&r->entry.range), sectors(&r->entry.range), r->data,
 			   NULL, flags, local_end_io, r);
@@ -98,19 +100,58 @@ static struct request *request_new(struct node *n, u8 kind, u32 flags)
 	return r;
 }
 
-/*
- * Who is not sent it lacks it: what the peer's bits are to cover, for as long
- * as they count (peer.bits_attach_id).
- */
-static void mark_absent(struct node *n, const struct request *r)
+/* The regions of a request that was added cold are hot now. */
+static void request_hot(struct region_user *user)
 {
-	u32 i;
+	struct request *r = container_of(user, struct request, regions);
+	struct ditto_stream_out out;
+	struct ditto_entry *e, *next;
 
-	for (i = 0; i < SIM_NODES; i++) {
-		if (i != n->id && !n->stream.followers[i].active)
-			ditto_bits_set(&n->peers[i].bits, r->entry.range.start,
-				       r->entry.range.last - r->entry.range.start + 1);
+	ditto_stream_out_init(&out);
+	ditto_stream_heated(&r->node->stream, &r->entry, &out);
+	list_for_each_entry_safe(e, next, &out.ready, ready) {
+		list_del_init(&e->ready);
+		submit_local(of_entry(e));
 	}
+}
+
+/*
+ * Into the stream, where the log has room: what its user asks for is ordered
+ * among what others ask for from then on.
+ */
+static void request_add(struct request *r)
+{
+	struct ditto_range *range = &r->entry.range;
+	enum ditto_heat heat = DITTO_HEAT_HOT;
+	struct node *n = r->node;
+	u32 first = 0, count = 0;
+
+	if (has_range(r)) {
+		heat = regions_take(n, &r->regions, range->start, range->last,
+				    n->stream.position + 1);
+		if (heat == DITTO_HEAT_FULL)
+			return;
+		ditto_account_write(&n->account, n->stream.nodes | BIT(n->id), range->start,
+				    range->last - range->start + 1);
+		cover_touch(range->start, range->last - range->start + 1);
+		first = first_sector(range);
+		count = sectors(range);
+	}
+	if (heat == DITTO_HEAT_COLD)
+		r->entry.flags |= DITTO_ENTRYF_COLD;
+	r->write = oracle_submit(n->timeline, first, count, r->data, !count, r->preflush,
+				 r->entry.flags & DITTO_ENTRYF_DURABLE);
+	if (ditto_stream_add(&n->stream, &r->entry))
+		submit_local(r);
+	note("node %u: kind %u of %u+%u flags %x is entry %llu epoch %llu overlap %llu, write %llu",
+	     n->id, r->entry.kind, first, count, r->entry.flags, r->entry.position,
+	     r->entry.epoch, r->entry.overlap, r->write->id);
+}
+
+/* There may be room in the log now. */
+static void request_retry(struct region_user *user)
+{
+	request_add(container_of(user, struct request, regions));
 }
 
 void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags)
@@ -129,28 +170,70 @@ void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags)
 		r->data = node_alloc(n, count * sizeof(u64));
 		oracle_values(first, count, r->data);
 	}
-	r->write = oracle_submit(n->timeline, first, flush ? 0 : count, r->data, flush,
-				 r->preflush, flags & DITTO_ENTRYF_DURABLE);
-	if (!flush)
-		mark_absent(n, r);
-	if (ditto_stream_add(&n->stream, &r->entry))
-		submit_local(r);
-	note("node %u: kind %u of %u+%u flags %x is entry %llu epoch %llu overlap %llu, write %llu",
-	     n->id, kind, first, count, r->entry.flags, r->entry.position, r->entry.epoch,
-	     r->entry.overlap, r->write->id);
+	r->regions.hot = request_hot;
+	r->regions.retry = request_retry;
+	request_add(r);
+}
+
+/* What is none of a user's is local at once. */
+static void add_own(struct request *r, struct ditto_stream_out *out)
+{
+	ditto_stream_add(&r->node->stream, &r->entry);
+	note("node %u: kind %u is entry %llu", r->node->id, r->entry.kind, r->entry.position);
+	ditto_stream_local_done(&r->node->stream, &r->entry, out);
+}
+
+static void add_own_now(struct request *r)
+{
+	struct node *n = r->node;
+	struct ditto_stream_out out;
+
+	ditto_stream_out_init(&out);
+	add_own(r, &out);
+	request_dispatch(n, &out);
 }
 
 void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster, u32 joins)
 {
 	struct request *r = request_new(n, kind, DITTO_ENTRYF_DURABLE | DITTO_ENTRYF_URGENT);
-	struct ditto_stream_out out;
 
 	r->roster = *roster;
 	r->joins = joins;
-	ditto_stream_out_init(&out);
-	ditto_stream_add(&n->stream, &r->entry);
-	ditto_stream_local_done(&n->stream, &r->entry, &out);
-	request_dispatch(n, &out);
+	add_own_now(r);
+}
+
+void request_bits(struct node *n, struct peer *p, u32 joins)
+{
+	struct ditto_wire_bits piece = { .node = p->id };
+	u64 from = 0, words[DITTO_WIRE_BITS_MOST / 64];
+	struct request *r;
+
+	while (ditto_account_pack(&p->bits, &from, &piece, words)) {
+		r = request_new(n, DITTO_ENTRY_BITS, DITTO_ENTRYF_URGENT);
+		r->joins = joins;
+		r->bits = piece;
+		r->words[0] = words[0];
+		add_own_now(r);
+	}
+}
+
+void request_set(struct node *n, u32 node, u64 start, u64 size)
+{
+	struct request *r = request_new(n, DITTO_ENTRY_SET, DITTO_ENTRYF_URGENT);
+
+	r->absent.node = node;
+	r->entry.range.start = start;
+	r->entry.range.last = start + size - 1;
+	add_own_now(r);
+}
+
+void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_out *out)
+{
+	struct request *r = request_new(n, DITTO_ENTRY_ABSENT, DITTO_ENTRYF_URGENT);
+
+	r->absent.node = node;
+	r->absent.durable = durable;
+	add_own(r, out);
 }
 
 static void end_user(struct request *r)
@@ -171,7 +254,7 @@ static void dispatch_done(struct node *n, struct list_head *done)
 	if (durable) {
 		ditto_stream_end_epoch(&n->stream);
 		list_for_each_entry_safe(e, next, done, note) {
-			if (of_entry(e)->user)
+			if (e->kind != DITTO_ENTRY_ROSTER && e->kind != DITTO_ENTRY_JOIN)
 				continue;
 			of_entry(e)->ref++;
 			list_move_tail(&e->note, &n->roster_done);
@@ -180,7 +263,8 @@ static void dispatch_done(struct node *n, struct list_head *done)
 	}
 	list_for_each_entry_safe(e, next, done, note) {
 		list_del_init(&e->note);
-		end_user(of_entry(e));
+		if (of_entry(e)->user)
+			end_user(of_entry(e));
 	}
 }
 

@@ -133,21 +133,17 @@ static void promise(struct node *n, u32 members, bool force)
 	note("node %u: timeline %u", n->id, n->next_timeline->number);
 }
 
+void role_orphans(struct node *n)
+{
+	note("node %u: what is unsettled becomes bits, settled %llu", n->id, n->account.settled);
+	ditto_account_orphans(&n->account);
+	regions_wake(n);
+}
+
 static void record_promotion(struct node *n, u32 members)
 {
 	struct ditto_md *md = &n->md;
-	u32 i;
 
-	for (i = 0; i < SIM_NODES; i++) {
-		struct ditto_md_peer *entry = i == n->id ? NULL : ditto_md_peer_get(md, i);
-
-		if (!entry)
-			continue;
-		if (members & BIT(i))
-			entry->flags &= ~DITTO_MDF_PEER_FULL;
-		else
-			entry->flags |= DITTO_MDF_PEER_FULL;
-	}
 	md->roster_generation = roster_new_generation();
 	ditto_md_push_generation(md, md->roster_generation);
 	md->roster = members | BIT(n->id);
@@ -163,8 +159,6 @@ static void become_primary(struct node *n, u32 members)
 
 	ditto_stream_init(&n->stream, applier_position(n), 1);
 	n->primary = true;
-	for (i = 0; i < SIM_NODES; i++)
-		n->peers[i].bits_attach_id = 0;
 	n->unclean = false;
 	n->rosters = 0;
 	for (i = 0; i < SIM_NODES; i++) {
@@ -188,6 +182,7 @@ int role_promote(struct node *n, bool force)
 	err = role_wait_idle(n);
 	if (err)
 		return err;
+	role_orphans(n);
 	members = equal_peers(n);
 	promise(n, members, force);
 	record_promotion(n, members);
@@ -231,6 +226,24 @@ static void settle_followers(struct node *n)
 	}
 }
 
+/*
+ * A half-filled target cannot go on without its source. It is lost while there
+ * is a stream to say so in: nothing may be added to that at its end.
+ */
+static void lose_targets(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (!p->conn || !p->conn->streaming || (node_member(n, i) && !p->joining))
+			continue;
+		conn_fail(p->conn, false, "the Primary was demoted");
+		session_lost(p);
+	}
+}
+
 static void end_streams(struct node *n)
 {
 	u32 i;
@@ -243,12 +256,7 @@ static void end_streams(struct node *n)
 			continue;
 		c->streaming = false;
 		c->ready = false;
-		if (p->running || p->joining) {
-			conn_fail(c, false, "the Primary was demoted");
-			session_lost(p);
-			continue;
-		}
-		session_leave(p, false);
+		session_leave(p, false, false);
 	}
 }
 
@@ -261,10 +269,14 @@ int role_demote(struct node *n)
 		n->gate = true;
 		return -ETIMEDOUT;
 	}
+	lose_targets(n);
 	settle_followers(n);
-	node_flush(n);
+	node_flush(n, false);
 	end_streams(n);
 	roster_done(n);
+	/* All that was written is durable at whoever has no bits for it. */
+	ditto_account_settled(&n->account, ditto_stream_settled(&n->stream));
+	ditto_account_orphans(&n->account);
 	n->primary = false;
 	applier_set_position(n, n->stream.position);
 	n->md.flags &= ~DITTO_MDF_PRIMARY;
@@ -280,14 +292,32 @@ void role_invalidate_peer(struct node *n, struct peer *p)
 {
 	if (!n->primary)
 		return;
-	p->bits_attach_id = 0;
-	ditto_bits_set_all(&p->bits);
 	if (p->conn) {
 		conn_fail(p->conn, false, "invalidated by command");
 		session_lost(p);
-		p->bits_attach_id = 0;
 	}
+	bitmap_distrust(p);
+	node_write_md(n);
+	request_set(n, p->id, 0, SIM_BYTES);
 	state_refresh(n);
+}
+
+/* Bits are on disk here before all others are told (tell_differences() of the shell). */
+void role_found_bad(struct node *n, struct peer *p, u32 sector)
+{
+	if (!n->primary || !p->running || ditto_resync_finished(&p->plan)) {
+		/* It would have been found later, by another comparison. */
+		disk_heal(&nodes[p->id].disk);
+		return;
+	}
+	ditto_resync_mark(&p->plan, (u64)sector * 512, 512);
+	__set_bit((sector * 512) >> p->bits.shift, p->planned);
+	/* An extent that is spoiled clears nothing of what it covers. */
+	p->moved[0] &= ~p->words[0];
+	cover_touch((u64)sector * 512, 512);
+	p->kicked = true;
+	bitmap_write(n);
+	request_set(n, p->id, (u64)sector * 512, 512);
 }
 
 int role_invalidate(struct node *n)
@@ -305,6 +335,10 @@ int role_invalidate(struct node *n)
 	}
 	if (role_wait_idle(n))
 		return -ETIMEDOUT;
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i != n->id)
+			bitmap_distrust(&n->peers[i]);
+	}
 	md->flags |= DITTO_MDF_INCONSISTENT;
 	md->flags &= ~DITTO_MDF_OUTDATED;
 	md->generation = 0;
@@ -351,18 +385,15 @@ int role_attach(struct node *n)
 		return -EINVAL;
 	n->unclean = !(n->md.flags & DITTO_MDF_CLEAN);
 	n->attach_id = roster_new_generation();
-	n->attached = true;
 	applier_set_position(n, n->md.durable_position);
 	for (i = 0; i < SIM_NODES; i++) {
-		struct peer *p = &n->peers[i];
-
-		memset(p->words, 0, sizeof(p->words));
-		ditto_bits_init(&p->bits, p->words, SIM_BYTES, n->md.block_shift);
-		ditto_bits_set_all(&p->bits);
-		p->bits_attach_id = 0;
+		if (i != n->id)
+			bitmap_new(&n->peers[i]);
 	}
+	regions_attach(n);
 	n->md.flags &= ~(DITTO_MDF_CLEAN | DITTO_MDF_PRIMARY);
 	node_write_md(n);
+	n->attached = true;
 	note("node %u: attached at %llu%s", n->id, n->md.durable_position,
 	     n->unclean ? ", unclean" : "");
 	for (i = 0; i < SIM_NODES; i++) {
@@ -381,7 +412,8 @@ static int quiesce(struct node *n)
 		session_disconnect(&n->peers[i], DITTO_BYE_DOWN);
 	if (role_wait_idle(n))
 		return -ETIMEDOUT;
-	node_flush(n);
+	role_orphans(n);
+	regions_empty(n);
 	n->md.durable_generation = n->md.generation;
 	n->md.durable_position = applier_position(n);
 	if (!n->unclean)
@@ -397,6 +429,7 @@ int role_detach(struct node *n)
 	if (role_demote(n) || quiesce(n))
 		return -EBUSY;
 	n->attached = false;
+	regions_detach(n);
 	applier_set_position(n, applier_position(n));
 	note("node %u: detached", n->id);
 	return 0;

@@ -9,14 +9,7 @@ u64 roster_new_generation(void)
 
 void roster_know(struct peer *p)
 {
-	struct ditto_md *md = &p->node->md;
-	struct ditto_md_peer *entry = ditto_md_peer_find(md, p->id);
-
-	if (entry && entry->flags & DITTO_MDF_PEER_FULL)
-		return;
-	entry = ditto_md_peer_get(md, p->id);
-	entry->flags |= DITTO_MDF_PEER_FULL;
-	node_write_md(p->node);
+	bitmap_keep(p);
 }
 
 static void fill_roster(const struct ditto_md *md, struct ditto_wire_roster *roster, u64 previous)
@@ -35,10 +28,8 @@ void roster_without(struct peer *p)
 	struct ditto_wire_roster roster;
 	u64 previous = md->generation;
 
-	if (entry) {
-		entry->flags |= DITTO_MDF_PEER_FULL;
+	if (entry)
 		entry->generation = previous;
-	}
 	md->roster &= ~BIT(p->id);
 	md->roster_number++;
 	md->roster_generation = roster_new_generation();
@@ -48,6 +39,18 @@ void roster_without(struct peer *p)
 	fill_roster(md, &roster, previous);
 	n->rosters++;
 	request_roster(n, DITTO_ENTRY_ROSTER, &roster, 0);
+}
+
+/* The one that joins is told what all others lack. */
+static void tell_bits(struct peer *p)
+{
+	struct node *n = p->node;
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i != n->id && !(n->md.roster & BIT(i)))
+			request_bits(n, &n->peers[i], p->id);
+	}
 }
 
 void roster_join(struct peer *p)
@@ -65,6 +68,7 @@ void roster_join(struct peer *p)
 	n->timeline->leaving[p->id] = false;
 	node_write_md(n);
 	p->joining = true;
+	tell_bits(p);
 	note("node %u: %u joins, the roster is %x", n->id, p->id, n->md.roster);
 	fill_roster(&n->md, &roster, n->md.generation);
 	request_roster(n, DITTO_ENTRY_JOIN, &roster, p->id);
@@ -80,10 +84,8 @@ static void joined(struct node *n, u32 roster)
 			continue;
 		n->peers[i].joining = false;
 		entry = ditto_md_peer_find(&n->md, i);
-		if (entry) {
-			entry->flags &= ~DITTO_MDF_PEER_FULL;
+		if (entry)
 			entry->generation = n->md.generation;
-		}
 		note("node %u: %u is up to date", n->id, i);
 	}
 	node_write_md(n);
@@ -189,6 +191,16 @@ static bool apply_as_member(struct node *n, const struct ditto_wire_roster *rost
 	return true;
 }
 
+/* That some of its sectors have gone bad is known for good. */
+static void recorded(struct node *n, const struct item *item)
+{
+	u32 i;
+
+	for (i = item->core.range.start / 512; i <= item->core.range.last / 512; i++)
+		__clear_bit(i, n->disk.rotten);
+	n->disk.data_changes++;
+}
+
 void roster_apply(struct node *n)
 {
 	struct item *item = n->roster;
@@ -197,10 +209,19 @@ void roster_apply(struct node *n)
 
 	if (!item)
 		return;
+	if (item->core.kind == DITTO_ENTRY_SET) {
+		bitmap_write(n);
+		recorded(n, item);
+		applier_roster_done(n, false);
+		return;
+	}
 	sound = n->apply.target ? apply_as_target(n, &item->roster, &joined_now) :
 				  apply_as_member(n, &item->roster);
 	if (!sound && c)
 		conn_fail(c, false, "roster follows another generation");
+	/* What it knows of others comes before its word that it may be asked. */
+	if (sound && joined_now)
+		bitmap_write(n);
 	if (sound)
 		node_write_md(n);
 	note("node %u: has recorded roster %x", n->id, n->md.roster);

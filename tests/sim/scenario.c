@@ -14,6 +14,7 @@ struct scenario {
 	u32 shift;
 	void (*run)(void);
 	const char *lacks;	/* what it needs that is not built */
+	bool fresh;
 };
 
 #define EXPECT(cond) do {						\
@@ -26,7 +27,7 @@ static bool held(void)
 	u32 a, b, lane;
 
 	for (a = 0; a < SIM_NODES; a++) {
-		if (disk_held[a])
+		if (disk_held[a] || log_held[a])
 			return true;
 		for (b = 0; b < SIM_NODES; b++) {
 			for (lane = 0; lane < DITTO_LANES; lane++) {
@@ -71,6 +72,29 @@ static void link(u32 a, u32 b, bool up)
 static void write(u32 first_block, u32 blocks)
 {
 	request_submit(&nodes[A], DITTO_ENTRY_WRITE, first_block * BLOCK, blocks * BLOCK, 0);
+}
+
+static void cut(u32 node, enum disk_cut how)
+{
+	disk_cut = how;
+	node_power_cut(&nodes[node]);
+	disk_cut = DISK_CUT_DRAWN;
+}
+
+static void write_held(u32 to, bool is_held)
+{
+	lane_held[A][to][DITTO_LANE_WRITES] = is_held;
+}
+
+/* Blocks that the last resync of @peer by @primary was to move. */
+static u64 planned(u32 primary, u32 peer)
+{
+	return nodes[primary].peers[peer].planned[0];
+}
+
+static u64 blocks(u32 first, u32 count)
+{
+	return ((1ull << count) - 1) << first;
 }
 
 static bool equal(u32 a, u32 b)
@@ -146,6 +170,205 @@ static void third_node(void)
 	link(B, C, true);
 	settle();
 	EXPECT(in_sync(B, C));
+	EXPECT(planned(B, C) == blocks(3, 1));
+}
+
+static bool half_resynced(void)
+{
+	return nodes[B].apply.target && nodes[B].apply.extent_durable >= 1;
+}
+
+/* What was hot when A crashed is known for C too, whatever B has of it by then. */
+static void half_a_resync(void)
+{
+	write_held(B, true);
+	write_held(C, true);
+	write(0, 1);
+	write(8, 1);
+	settle();
+	cut(A, DISK_CUT_KEEPS);
+	settle();
+	write_held(B, false);
+	write_held(C, false);
+	link(A, B, false);
+	link(A, C, false);
+	node_power_on(&nodes[A]);
+	settle();
+	EXPECT(!command(A, COMMAND_PROMOTE));
+	EXPECT(command(A, COMMAND_PROMOTE_FORCE));
+	link(A, B, true);
+	until(half_resynced);
+	lane_held[A][B][DITTO_LANE_BULK] = true;
+	settle();
+	EXPECT(!regions_in_use(&nodes[B]));
+	cut(B, DISK_CUT_DRAWN);
+	settle();
+	EXPECT(ditto_bits_any(&nodes[A].peers[C].bits, 0, 4096));
+	EXPECT(ditto_bits_any(&nodes[A].peers[C].bits, 8 * 4096, 4096));
+	link(A, C, true);
+	settle();
+	EXPECT(in_sync(A, C));
+	/* And no more than what was hot: one region may have been warmed ahead. */
+	EXPECT(!(planned(A, C) & ~blocks(0, 16)));
+}
+
+/* C has got w by a resync before B has got it at all, and B is told that C is equal. */
+static void late_clear(void)
+{
+	link(A, C, false);
+	link(B, C, false);
+	settle();
+	write(9, 1);
+	settle();
+	write_held(B, true);
+	write(9, 1);
+	settle();
+	link(A, C, true);
+	settle();
+	EXPECT(nodes[C].md.roster & BIT(C) && equal(A, C) && !equal(A, B));
+	cut(A, DISK_CUT_DRAWN);
+	settle();
+	write_held(B, false);
+	EXPECT(ditto_bits_any(&nodes[C].peers[B].bits, 9 * 4096, 4096) ||
+	       ditto_bits_any(&nodes[B].peers[C].bits, 9 * 4096, 4096));
+	link(B, C, true);
+	settle();
+	EXPECT(!command(B, COMMAND_PROMOTE));
+	EXPECT(command(C, COMMAND_PROMOTE));
+	EXPECT(in_sync(C, B));
+	EXPECT(!(planned(C, B) & ~blocks(8, 8)));
+}
+
+/* B and C have w durably, A loses it with the commit of its log: they stay hot. */
+static void cooled_too_soon(void)
+{
+	log_held[A] = true;
+	write(4, 1);
+	settle();
+	EXPECT(nodes[B].apply.durable == 1 && nodes[C].apply.durable == 1);
+	EXPECT(!nodes[B].account.settled && regions_in_use(&nodes[B]) & 2);
+	EXPECT(!nodes[C].account.settled && regions_in_use(&nodes[C]) & 2);
+	cut(A, DISK_CUT_LOSES);
+	log_held[A] = false;
+	settle();
+	EXPECT(command(B, COMMAND_PROMOTE));
+	EXPECT(in_sync(B, C));
+	node_power_on(&nodes[A]);
+	settle();
+	EXPECT(in_sync(B, A));
+	EXPECT(planned(B, A) & blocks(4, 1) && !(planned(B, A) & ~blocks(4, 8)));
+}
+
+/* A, B and C have each got to another position when A dies. */
+static void three_positions(void)
+{
+	write(0, 1);
+	settle();
+	write_held(C, true);
+	write(1, 1);
+	settle();
+	write_held(B, true);
+	write(6, 1);
+	settle();
+	cut(A, DISK_CUT_KEEPS);
+	settle();
+	write_held(B, false);
+	write_held(C, false);
+	EXPECT(!command(C, COMMAND_PROMOTE));
+	EXPECT(command(B, COMMAND_PROMOTE));
+	EXPECT(in_sync(B, C));
+	EXPECT(planned(B, C) & blocks(1, 1) && !(planned(B, C) & ~blocks(0, 8)));
+	node_power_on(&nodes[A]);
+	settle();
+	EXPECT(in_sync(B, A));
+	EXPECT(planned(B, A) & blocks(6, 1) && !(planned(B, A) & ~blocks(0, 12)));
+}
+
+static bool some_received(void)
+{
+	return nodes[C].apply.target && nodes[C].apply.extent_received >= 1;
+}
+
+/* A crashes in the middle of a resync: the pages say what is left. */
+static void source_crashes(void)
+{
+	u64 left;
+
+	link(A, C, false);
+	settle();
+	write(0, 8);
+	write(8, 8);
+	settle();
+	link(A, C, true);
+	until(some_received);
+	lane_held[A][C][DITTO_LANE_BULK] = true;
+	settle();
+	left = nodes[A].peers[C].words[0];
+	EXPECT(left && left != blocks(0, 16) && !(left & ~blocks(0, 16)));
+	cut(A, DISK_CUT_DRAWN);
+	link(A, B, false);
+	settle();
+	lane_held[A][C][DITTO_LANE_BULK] = false;
+	node_power_on(&nodes[A]);
+	settle();
+	EXPECT(command(A, COMMAND_PROMOTE_FORCE));
+	settle();
+	EXPECT(in_sync(A, C));
+	EXPECT(planned(A, C) == left);
+}
+
+/* A Secondary crashes: what was hot there is all that it costs. */
+static void secondary_crashes(void)
+{
+	cool_held[B] = true;
+	write(5, 1);
+	settle();
+	cut(B, DISK_CUT_LOSES);
+	settle();
+	write(20, 2);
+	settle();
+	node_power_on(&nodes[B]);
+	settle();
+	EXPECT(in_sync(A, B));
+	EXPECT(planned(A, B) == (blocks(4, 4) | blocks(20, 2)) ||
+	       planned(A, B) == (blocks(4, 8) | blocks(20, 2)));
+}
+
+/*
+ * An entry finds no room at B since those behind it, which overlap nothing, have
+ * taken it all: it must get its room all the same, with and without its Primary.
+ */
+static void no_room(void)
+{
+	u32 i;
+
+	disk_held[B] = true;
+	write(0, 1);
+	request_submit(&nodes[A], DITTO_ENTRY_WRITE, 4, 32, 0);
+	for (i = 1; i < 8; i++)
+		write(i * 4 + 2, 1);
+	settle();
+	disk_held[B] = false;
+	settle();
+	EXPECT(in_sync(A, B) && in_sync(A, C));
+}
+
+static void no_room_and_no_primary(void)
+{
+	u32 i;
+
+	disk_held[B] = true;
+	for (i = 0; i < 8; i++)
+		write(i * 4 + 2, 1);
+	write(0, 8);
+	settle();
+	cut(A, DISK_CUT_DRAWN);
+	settle();
+	disk_held[B] = false;
+	settle();
+	EXPECT(applier_idle(&nodes[B]));
+	EXPECT(command(B, COMMAND_PROMOTE) || command(C, COMMAND_PROMOTE));
+	EXPECT(equal(B, C));
 }
 
 static bool half_filled(void)
@@ -207,14 +430,14 @@ static void two_epochs(void)
 static void not_flushed(void)
 {
 	u64 lost;
-	u32 i;
 
+	cool_held[A] = true;
 	write(6, 2);
 	settle();
 	lost = disk_live(&nodes[A].disk, 6 * BLOCK);
-	node_power_cut(&nodes[A]);
-	for (i = 6 * BLOCK; i < 8 * BLOCK; i++)
-		nodes[A].disk.sectors[i].value[0] = 0;
+	cut(A, DISK_CUT_LOSES);
+	cool_held[A] = false;
+	EXPECT(disk_live(&nodes[A].disk, 6 * BLOCK) != lost);
 	link(A, B, false);
 	link(A, C, false);
 	settle();
@@ -272,19 +495,77 @@ static void last_block(void)
 	EXPECT(in_sync(A, C));
 }
 
+static struct disk_io *flush_at(u32 node)
+{
+	struct disk_io *io;
+
+	list_for_each_entry(io, &nodes[node].disk.ios, link) {
+		if (io->op == DISK_FLUSH && !(io->flags & DISK_META))
+			return io;
+	}
+	return NULL;
+}
+
+/*
+ * The extent that C is sent leaves out what a newer write covers, which waits
+ * for its epoch at B and C when C joins: until it is durable at both, C differs
+ * from B in what C has missed before.
+ */
+static void left_out(void)
+{
+	link(A, C, false);
+	link(B, C, false);
+	settle();
+	write(9, 1);
+	settle();
+	lane_held[A][C][DITTO_LANE_BULK] = true;
+	link(A, C, true);
+	settle();
+	disk_held[B] = true;
+	disk_held[C] = true;
+	write(20, 1);
+	request_submit(&nodes[A], DITTO_ENTRY_WRITE, 9 * BLOCK, BLOCK, DITTO_ENTRYF_BARRIER);
+	settle();
+	lane_held[A][C][DITTO_LANE_BULK] = false;
+	settle();
+	while (flush_at(C))
+		disk_advance(&nodes[C].disk, flush_at(C));
+	settle();
+	EXPECT(nodes[A].peers[C].joining);
+	cut(A, DISK_CUT_DRAWN);
+	cut(B, DISK_CUT_LOSES);
+	cut(C, DISK_CUT_LOSES);
+	disk_held[B] = false;
+	disk_held[C] = false;
+	settle();
+	link(B, C, true);
+	node_power_on(&nodes[B]);
+	node_power_on(&nodes[C]);
+	settle();
+	EXPECT(command(B, COMMAND_PROMOTE_FORCE));
+	EXPECT(in_sync(B, C));
+}
+
 static const struct scenario scenarios[] = {
-	{ "trace 1: overlap", 12, overlap, NULL },
-	{ "trace 2: the third node", 12, third_node, NULL },
-	{ "trace 3: half a resync after a crash", 12, NULL, "the intent log" },
-	{ "trace 4: a new node and a dead source", 12, dead_source, NULL },
-	{ "trace 5: a late clear", 12, NULL, "bits for every other disk node" },
-	{ "trace 6: a small write, a big bit", 14, small_write, NULL },
-	{ "trace 7: twice in two epochs", 12, two_epochs, NULL },
-	{ "trace 8: cooled too soon", 12, NULL, "the intent log" },
-	{ "trace 9: completed, not flushed", 12, not_flushed, NULL },
-	{ "trace 10: resync and discard cross", 12, discard_crosses, NULL },
-	{ "trace 11: the last block", 12, last_block, NULL },
-	{ "trace 12: folded under pressure", 12, NULL, "folding of records into bits" },
+	{ "trace 1: overlap", 12, overlap, NULL, false },
+	{ "trace 2: the third node", 12, third_node, NULL, false },
+	{ "trace 3: half a resync after a crash", 12, half_a_resync, NULL, false },
+	{ "trace 4: a new node and a dead source", 12, dead_source, NULL, false },
+	{ "trace 5: a late clear", 12, late_clear, NULL, false },
+	{ "trace 6: a small write, a big bit", 14, small_write, NULL, false },
+	{ "trace 7: twice in two epochs", 12, two_epochs, NULL, false },
+	{ "trace 8: cooled too soon", 12, cooled_too_soon, NULL, false },
+	{ "trace 9: completed, not flushed", 12, not_flushed, NULL, false },
+	{ "trace 10: resync and discard cross", 12, discard_crosses, NULL, false },
+	{ "trace 11: the last block", 12, last_block, NULL, false },
+	{ "trace 12: folded under pressure", 12, NULL, "folding of records into bits", false },
+	{ "three positions", 12, three_positions, NULL, false },
+	{ "the source of a resync crashes", 12, source_crashes, NULL, false },
+	{ "a Secondary crashes", 12, secondary_crashes, NULL, false },
+	{ "a Secondary of a new cluster crashes", 12, secondary_crashes, NULL, true },
+	{ "an extent leaves out what is newer", 12, left_out, NULL, false },
+	{ "no room in the log", 12, no_room, NULL, false },
+	{ "no room in the log, and no Primary", 12, no_room_and_no_primary, NULL, false },
 };
 
 u32 scenario_count(void)
@@ -295,9 +576,9 @@ u32 scenario_count(void)
 static void play(const struct scenario *s, bool keeping)
 {
 	sim_begin(7, false, keeping);
-	cluster_begin(false, s->shift, false);
+	cluster_begin(false, s->shift, s->fresh);
 	settle();
-	EXPECT(command(A, COMMAND_PROMOTE));
+	EXPECT(command(A, s->fresh ? COMMAND_PROMOTE_FORCE : COMMAND_PROMOTE));
 	EXPECT(in_sync(A, B) && in_sync(A, C));
 	if (!sim.failed)
 		s->run();

@@ -5,7 +5,7 @@
 #define SETTLE_EVENTS	30000u
 
 enum happening {
-	H_CONF, H_CONF_TIMEOUT, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK,
+	H_CONF, H_CONF_TIMEOUT, H_COMMIT, H_COOL, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK,
 	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, HAPPENINGS,
 };
 
@@ -22,6 +22,8 @@ struct candidate {
 };
 
 bool disk_held[SIM_NODES];
+bool log_held[SIM_NODES];
+bool cool_held[SIM_NODES];
 
 static u32 weights[SIM_NODES][HAPPENINGS][DITTO_LANES];
 static struct candidate candidates[CANDIDATES];
@@ -43,6 +45,8 @@ void schedule_shake(void)
 void schedule_init(void)
 {
 	memset(disk_held, 0, sizeof(disk_held));
+	memset(log_held, 0, sizeof(log_held));
+	memset(cool_held, 0, sizeof(cool_held));
 	schedule_shake();
 }
 
@@ -84,28 +88,47 @@ static void add_peer(struct node *n, u32 peer, bool idle)
 		add(H_CONNECT, n, peer, 0, 4 * RARE);
 }
 
+static bool io_held(const struct node *n, const struct disk_io *io)
+{
+	if (io->op == DISK_BLOCK_WRITE)
+		return log_held[n->id] && io->slot < DITTO_INTENT_COPIES * DISK_LOG_BLOCKS;
+	return disk_held[n->id] && io->op != DISK_MD && !(io->flags & DISK_META);
+}
+
 static void add_disk(struct node *n, bool quiet)
 {
 	const struct disk_io *io;
 	u32 i = 0;
 
-	if (disk_held[n->id])
-		return;
-	list_for_each_entry(io, &n->disk.ios, link)
-		add(H_IO, n, i++, 0, USUAL);
-	if (!quiet && n->disk.dirty)
+	list_for_each_entry(io, &n->disk.ios, link) {
+		if (!io_held(n, io))
+			add(H_IO, n, i, 0, USUAL);
+		i++;
+	}
+	if (!quiet && n->disk.dirty && !disk_held[n->id])
 		add(H_WRITE_BACK, n, 0, 0, RARE);
+}
+
+static void add_works(struct node *n)
+{
+	if (context_running(n, CONTEXT_COMMIT) ? context_ready(n, CONTEXT_COMMIT) :
+	    n->regions.commit)
+		add(H_COMMIT, n, 0, 0, USUAL);
+	if (context_running(n, CONTEXT_COOL) ? context_ready(n, CONTEXT_COOL) :
+	    n->regions.cool && !cool_held[n->id] && regions_cool_useful(n))
+		add(H_COOL, n, 0, 0, context_running(n, CONTEXT_COOL) ? USUAL : RARE);
 }
 
 static void add_node(struct node *n, bool quiet)
 {
-	bool idle = !n->fiber.running;
+	bool idle = !context_running(n, CONTEXT_CONF);
 	u32 peer;
 
-	if (idle ? state_due(n) : n->wait(n))
+	if (idle ? state_due(n) : context_ready(n, CONTEXT_CONF))
 		add(H_CONF, n, 0, 0, USUAL);
-	else if (!idle && n->wait_timed)
+	else if (!idle && n->contexts[CONTEXT_CONF].timed)
 		add(H_CONF_TIMEOUT, n, 0, 0, quiet ? RARE : 0);
+	add_works(n);
 	if (n->pump_due)
 		add(H_PUMP, n, 0, 0, USUAL);
 	if (request_submit_due(n))
@@ -135,10 +158,17 @@ static void collect(bool quiet)
 
 static void run_conf(struct node *n)
 {
-	if (n->fiber.running)
-		fiber_resume(&n->fiber);
-	else
-		state_run(n);
+	state_run(n);
+}
+
+static void run_commit(void *arg)
+{
+	regions_commit(arg);
+}
+
+static void run_cool(void *arg)
+{
+	regions_cool(arg);
 }
 
 static void advance_io(struct node *n, u32 place)
@@ -159,10 +189,16 @@ static void happen(const struct candidate *c)
 
 	switch (c->what) {
 	case H_CONF_TIMEOUT:
-		n->timed_out = true;
+		n->contexts[CONTEXT_CONF].timed_out = true;
 		fallthrough;
 	case H_CONF:
 		run_conf(n);
+		break;
+	case H_COMMIT:
+		context_run(n, CONTEXT_COMMIT, run_commit);
+		break;
+	case H_COOL:
+		context_run(n, CONTEXT_COOL, run_cool);
 		break;
 	case H_PUMP:
 		applier_pump(n);
@@ -221,6 +257,7 @@ static bool one(bool quiet)
 	sim.clock++;
 	happen(&candidates[i]);
 	check_order();
+	cover_check();
 	return true;
 }
 

@@ -9,8 +9,11 @@
 
 #include "node.h"
 
-/* Scenarios: this disk does nothing. */
+/* Scenarios: this disk does nothing with data, or with the blocks of the intent log. */
 extern bool disk_held[SIM_NODES];
+extern bool log_held[SIM_NODES];
+/* And nothing cools. */
+extern bool cool_held[SIM_NODES];
 
 void schedule_init(void);
 /* Draw new weights. */

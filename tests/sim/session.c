@@ -56,17 +56,16 @@ void session_lead(struct peer *p, bool member)
 		conn_fail(p->conn, false, "reads of an earlier resync are under way");
 		return;
 	}
-	if (member)
-		ditto_bits_clear_all(&p->bits);
-	else if (!p->bits_attach_id || p->bits_attach_id != p->state.attach_id)
+	roster_know(p);
+	/* A copy that never held data, or was given up, lacks all of it. */
+	if (!member && !p->state.generation)
 		ditto_bits_set_all(&p->bits);
-	/* That a member's copy is equal is certain when it has accepted START. */
-	p->bits_attach_id = member ? 0 : p->state.attach_id;
 	position = ditto_stream_follow(&n->stream, p->id);
 	ditto_stream_count(&n->stream, p->id, position + 1);
 	note("node %u: leads %u as %s from %llu, %llu bits", n->id, p->id,
 	     member ? "member" : "target", position, p->bits.set);
 	send_start(p, member, position, n->stream.epoch);
+	p->conn->settled = 0;
 	p->conn->streaming = true;
 }
 
@@ -105,10 +104,8 @@ void session_hello(struct peer *p)
 	c->open = true;
 	p->connection_state = CONNECTED;
 	conn_unpark(c);
-	if (meeting == DITTO_MEETING_FILL || meeting == DITTO_MEETING_LEAD) {
-		roster_know(p);
+	if (meeting == DITTO_MEETING_FILL || meeting == DITTO_MEETING_LEAD)
 		session_lead(p, false);
-	}
 }
 
 void session_state(struct peer *p)
@@ -154,6 +151,47 @@ static const char *check_start(struct node *n, const struct ditto_wire_start *st
 	return NULL;
 }
 
+/* A target tells its source what it knows itself to differ in. */
+static void send_bitmap(struct peer *p)
+{
+	struct ditto_wire_header header = { .type = DITTO_WIRE_BITMAP };
+	struct ditto_wire_bits piece = { .node = p->node->id };
+	u8 buf[DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8];
+	u64 from = 0, words[DITTO_WIRE_BITS_MOST / 64];
+
+	while (ditto_account_pack(&p->bits, &from, &piece, words)) {
+		if (piece.fill != DITTO_FILL_CLEAR)
+			conn_send(p->conn, DITTO_LANE_CONTROL, &header, buf,
+				  ditto_wire_put_bits(&piece, words, buf));
+	}
+}
+
+/*
+ * From here on this node speaks for others (rule 2): without an entry for each
+ * of them a crash would cost it a full resync.
+ */
+static void keep_account(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i != n->id)
+			bitmap_keep(&n->peers[i]);
+	}
+}
+
+/* START is recorded: what is known of other copies from here on. */
+static void account_start(struct peer *p, const struct ditto_wire_start *start)
+{
+	struct node *n = p->node;
+
+	ditto_account_start(&n->account, start->position);
+	if (start->mode == DITTO_MODE_MEMBER)
+		ditto_account_equal(&n->account, start->roster, start->position);
+	else
+		send_bitmap(p);
+}
+
 void session_start(struct peer *p)
 {
 	struct node *n = p->node;
@@ -168,9 +206,12 @@ void session_start(struct peer *p)
 		return;
 	}
 	/* The new stream counts everything up to START as durable. */
-	node_flush(n);
+	node_flush(n, false);
+	role_orphans(n);
+	keep_account(n);
 	n->next_timeline = c->start_timeline;
 	roster_start(n, &c->start);
+	account_start(p, &c->start);
 	applier_begin(n, c, &c->start);
 	conn_say(c, DITTO_WIRE_READY, c->start.position);
 	conn_unpark(c);
@@ -180,10 +221,14 @@ void session_ready(struct peer *p)
 {
 	if (!p->conn || !p->node->primary)
 		return;
-	if (node_member(p->node, p->id))
-		p->bits_attach_id = p->state.attach_id;
-	else
-		syncer_begin(p);
+	/* It agrees that it is equal; what it misses since would be in flight. */
+	if (node_member(p->node, p->id)) {
+		ditto_bits_clear_all(&p->bits);
+		return;
+	}
+	/* What the target has handed over is on disk here before it forgets it. */
+	bitmap_write(p->node);
+	syncer_begin(p);
 }
 
 static void missing(void *arg, u64 start, u64 size)
@@ -193,9 +238,10 @@ static void missing(void *arg, u64 start, u64 size)
 	ditto_bits_set(&p->bits, start, size);
 }
 
-void session_leave(struct peer *p, bool hold)
+void session_leave(struct peer *p, bool hold, bool tell)
 {
 	struct node *n = p->node;
+	u64 durable = n->stream.followers[p->id].durable;
 	struct ditto_stream_out out;
 
 	ditto_stream_out_init(&out);
@@ -205,6 +251,12 @@ void session_leave(struct peer *p, bool hold)
 			n->timeline->leaving[p->id] = true;
 		}
 		ditto_stream_drop(&n->stream, p->id, missing, p, &out);
+		/*
+		 * In the same step: what it lacks may count as settled from now
+		 * on, and nobody is told so before he has heard of this.
+		 */
+		if (tell && n->stream.active)
+			request_absent(n, p->id, durable, &out);
 	}
 	request_dispatch(n, &out);
 }
@@ -224,7 +276,7 @@ void session_lost(struct peer *p)
 	applier_lost(n, c);
 	p->conn = NULL;
 	p->state_valid = false;
-	session_leave(p, member);
+	session_leave(p, member, true);
 	p->events = 0;
 	p->joining = false;
 	p->connection_state = c->final ? STANDALONE : CONNECTING;

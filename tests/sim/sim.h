@@ -13,6 +13,10 @@
 #define SIM_SECTORS	256u		/* 512 bytes each: 32 blocks of 4 KiB */
 #define SIM_BYTES	((u64)SIM_SECTORS * 512)
 #define SIM_MASK	BITS_TO_LONGS(SIM_SECTORS)
+/* 16 KiB each, and fewer than the device has fit into the intent log. */
+#define SIM_REGION_SHIFT	14u
+#define SIM_REGIONS	((u32)(SIM_BYTES >> SIM_REGION_SHIFT))
+#define SIM_LOG_REGIONS	3u		/* of each block of the log */
 #define SIM_EVENTS	30		/* shown when a run fails */
 #define SIM_TEXT	400
 

@@ -201,6 +201,9 @@ static int run_command(struct node *n)
 	case COMMAND_LANES:
 		session_lanes(p, n->command_session);
 		return 0;
+	case COMMAND_FOUND_BAD:
+		role_found_bad(n, p, n->command_sector);
+		return 0;
 	case COMMAND_NONE:
 		break;
 	}
@@ -221,5 +224,5 @@ static void run(void *arg)
 
 void state_run(struct node *n)
 {
-	fiber_begin(&n->fiber, run, n);
+	context_run(n, CONTEXT_CONF, run);
 }

@@ -74,6 +74,20 @@ bool syncer_due(const struct peer *p)
 	return p->taken || (p->kicked && p->conn && !p->conn->failed);
 }
 
+/* What is moved was planned, and is moved once. */
+static void count_moved(struct peer *p, const struct ditto_extent *e)
+{
+	u32 block = e->start >> p->bits.shift, end = block + (e->size >> p->bits.shift);
+
+	for (; block < end; block++) {
+		if (!test_bit(block, p->planned) || test_bit(block, p->moved))
+			broken("G2", "node %u: the resync of %u moves block %u that %s", p->node->id,
+			       p->id, block, test_bit(block, p->moved) ? "it has moved" :
+			       "was not out of sync");
+		__set_bit(block, p->moved);
+	}
+}
+
 static void take(struct peer *p)
 {
 	struct node *n = p->node;
@@ -85,6 +99,7 @@ static void take(struct peer *p)
 		p->kicked = false;
 		return;
 	}
+	count_moved(p, &io->extent);
 	p->reads++;
 	io->ref = 2;
 	io->peer = p;
@@ -194,6 +209,7 @@ int syncer_acked(struct peer *p, u64 written, u64 durable)
 	err = ditto_resync_acked(&p->plan, written, durable, &released);
 	end_reads(p->node, &released);
 	finished = ditto_resync_finished(&p->plan);
+	regions_wake(p->node);
 	put_released(&released);
 	if (finished)
 		peer_event(p, PEER_RESYNCED);
@@ -206,6 +222,9 @@ void syncer_begin(struct peer *p)
 {
 	ditto_resync_init(&p->plan, &p->bits, EXTENT_BYTES);
 	p->running = true;
+	p->planned[0] = p->words[0];
+	p->moved[0] = 0;
+	cover_resync(p);
 	if (ditto_resync_finished(&p->plan))
 		peer_event(p, PEER_RESYNCED);
 	else

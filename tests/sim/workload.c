@@ -4,7 +4,6 @@
 #define MOST_USERS	24u
 #define MOST_SECTORS	40u
 #define HOT_SECTORS	48u
-#define BAD_SECTOR	(1ull << 63)
 
 /**
  * struct mood - how a run is, drawn at its beginning
@@ -12,12 +11,14 @@
  * @fault: one step in how many is a fault, 0: none
  * @reckless: promotes beside others whenever it may
  * @calm: events between two steps at most
+ * @sharp: power is cut while metadata is being written
  */
 static struct {
 	u32 busy;
 	u32 fault;
 	bool reckless;
 	u32 calm;
+	bool sharp;
 } mood;
 
 void cluster_begin(bool internal, u32 shift, bool fresh)
@@ -27,6 +28,7 @@ void cluster_begin(bool internal, u32 shift, bool fresh)
 	net_init();
 	oracle_init();
 	schedule_init();
+	cover_init();
 	for (i = 0; i < SIM_NODES; i++)
 		node_init(&nodes[i], i, internal, shift, fresh);
 	/* Copies that were equal at the beginning have one past. */
@@ -55,7 +57,7 @@ bool cluster_command(u32 node, enum command command, u32 peer)
 {
 	struct node *n = &nodes[node];
 
-	if (!n->powered || n->fiber.running || n->command)
+	if (!n->powered || context_running(n, CONTEXT_CONF) || n->command)
 		return false;
 	if (command == COMMAND_ATTACH && n->attached)
 		return false;
@@ -217,21 +219,24 @@ static void give_up_copy(struct node *n)
 
 /*
  * A sector of a target goes bad and a comparison finds it: an extent that is on
- * its way was perhaps written before, so it proves nothing (rule 1).
+ * its way was perhaps written before, so it proves nothing (rule 1). All disk
+ * nodes are told, the target too (rule 2); it is sound again where the target
+ * has not heard of it when it loses the one that found it, for then nobody who
+ * can be met may know.
  */
 static void rot(struct node *n)
 {
 	u32 peer = (n->id + 1 + chance(SIM_NODES - 1)) % SIM_NODES;
-	struct disk *disk = &nodes[peer].disk;
 	struct peer *p = &n->peers[peer];
 	u32 sector = chance(SIM_SECTORS);
 
 	if (!n->primary || !p->running || !nodes[peer].apply.target || nodes[peer].timeline ||
 	    !p->conn->ready || ditto_resync_finished(&p->plan))
 		return;
-	disk->sectors[sector].value[disk->sectors[sector].count - 1] = BAD_SECTOR;
-	ditto_resync_mark(&p->plan, (u64)sector * 512, 512);
-	p->kicked = true;
+	if (!cluster_command(n->id, COMMAND_FOUND_BAD, peer))
+		return;
+	n->command_sector = sector;
+	disk_rot(&nodes[peer].disk, sector);
 	note("node %u: sector %u goes bad, which %u finds", peer, sector, n->id);
 }
 
@@ -242,6 +247,22 @@ static void cut_all_power(void)
 	for (i = 0; i < SIM_NODES; i++) {
 		if (nodes[i].powered)
 			node_power_cut(&nodes[i]);
+	}
+}
+
+/* A power cut is of most interest while a block of metadata is being written. */
+static void cut_while_writing(void)
+{
+	struct node *n = &nodes[chance(SIM_NODES)];
+	const struct disk_io *io;
+
+	if (!n->powered)
+		return;
+	list_for_each_entry(io, &n->disk.ios, link) {
+		if (io->op == DISK_BLOCK_WRITE && one_in(20)) {
+			node_power_cut(n);
+			return;
+		}
 	}
 }
 
@@ -287,6 +308,8 @@ static void step(void)
 		fault();
 	else if (!primary && mood.fault && one_in(3))
 		administrate(&nodes[chance(SIM_NODES)]);
+	else if (primary && mood.fault && one_in(8))
+		rot(primary);
 	else if (primary && chance(100) < mood.busy)
 		request(primary);
 }
@@ -299,6 +322,7 @@ static void draw_mood(void)
 	mood.fault = faults[chance(ARRAY_SIZE(faults))];
 	mood.reckless = one_in(4);
 	mood.calm = one_in(3) ? 60 : 8 + chance(20);
+	mood.sharp = mood.fault && one_in(4);
 }
 
 static void settle(void)
@@ -306,6 +330,7 @@ static void settle(void)
 	if (!schedule_settle())
 		broken("G7", "it goes on without an end");
 	check_copies(true);
+	cover_quiet();
 }
 
 /* Everything is repaired: links heal, who is down comes back, one is Primary. */
@@ -339,7 +364,7 @@ static void check_end(void)
 	for (i = 0; i < SIM_NODES && !sim.failed; i++) {
 		struct node *n = &nodes[i];
 
-		if (n->fiber.running)
+		if (context_running(n, CONTEXT_CONF))
 			broken("G7", "node %u: a command hangs", i);
 		if (n->users || n->stream.listed)
 			broken("G7", "node %u: %u requests hang, %u entries are listed", i,
@@ -375,8 +400,10 @@ bool workload_run(u64 seed, u32 steps, bool tracing, bool keeping)
 	for (sim.step = 0; sim.step < steps && !sim.failed; sim.step++) {
 		step();
 		events = one_in(20) ? 150 : chance(mood.calm);
-		while (events-- && !sim.failed && schedule_one())
-			;
+		while (events-- && !sim.failed && schedule_one()) {
+			if (mood.sharp)
+				cut_while_writing();
+		}
 		check_copies(false);
 		if (one_in(150) && !sim.failed)
 			settle();

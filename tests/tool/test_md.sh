@@ -51,9 +51,31 @@ json() {
 	ditto dump-md r0 --json --node "$1" | sed -n "s/^  \"$2\": *\(.*[^,]\),*\$/\1/p"
 }
 
-zero() {
-	! dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip="$2" count="$3" status=none |
-		od -An -v -tx1 | grep -q '[1-9a-f]'
+# A number of an object in a list of dump-md.
+inner() {
+	ditto dump-md r0 --json --node "$1" | sed -n "s/^ \{4,\}\"$2\": *\(.*[^,]\),*\$/\1/p"
+}
+
+# no_text FILE PATTERN OFFSET BYTES: the pattern is not there.
+no_text() {
+	! dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip="$3" count="$4" status=none |
+		grep -q "$2"
+}
+
+# set_part NODE PART...: see set_md.c
+set_part() {
+	if [ "$1" = alpha ]; then
+		shift
+		set_md internal "$dir/disk" "$@" || exit 1
+	else
+		shift
+		set_md external "$dir/meta" "$@" || exit 1
+	fi
+}
+
+# Where a copy of a block of the log is.
+copy_at() {
+	echo $(($(json "$1" log-offset) + $3 * $(json "$1" log-bytes) / 2 + $2 * 4096))
 }
 
 for node in alpha beta; do
@@ -89,8 +111,11 @@ for node in alpha beta; do
 	check "$where: a new disk uuid" test "$disk" != "$(json $node disk-uuid)"
 	check "$where: with that many peers" test "$(json $node max-peers)" = 31
 	check "$where: and that granularity" test "$(json $node granularity)" = 4096
-	check "$where: the intent log is empty" \
-		zero "$file" "$(json $node log-offset)" "$(json $node log-bytes)"
+	check "$where: nothing old is in the intent log" \
+		no_text "$file" old "$(json $node log-offset)" "$(json $node log-bytes)"
+	check "$where: which is sound" test "$(json $node log-blocks-sound)" = 8
+	check "$where: in all copies" test "$(json $node log-copies-torn)" = 0
+	check "$where: and empty" test "$(json $node hot-regions)" = 0
 
 	for slot in 0 1; do
 		for byte in 0 40 700 4000; do
@@ -117,6 +142,108 @@ for node in alpha beta; do
 	check "$where: dump-md shows nothing then" ended 1 "torn or damaged"
 	run ditto create-md r0 --node $node
 	check "$where: and damaged metadata is not overwritten" ended 1 "--force overwrites it"
+
+	# The intent log. Regions of 4 MiB; the last one is cut by the metadata.
+	fresh $node
+	data=$(json $node data-bytes)
+	last=$(((data - 1) / 4194304))
+	for index in 0 7; do
+		fresh $node
+		set_part $node log $index 2 9 1 2 $last
+		set_part $node log $(((index + 1) % 8)) 2 1
+		# An older copy does not count.
+		set_part $node log $index 1 5
+		run ditto check-md r0 --node $node
+		check "$where: regions named by block $index are sound" ended 0 "r0: sound"
+		run ditto dump-md r0 --node $node
+		check "$where: and counted, each once" ended 0 \
+			"hot regions          4, $((3 * 4194304 + data - last * 4194304)) bytes"
+		check "$where: and dump-md shows sound blocks" ended 0 "log blocks           8 of 8 sound"
+		check "$where: no line of it is too long" sh -c "! grep -q '.\{81\}' '$dir/out'"
+		check "$where: json: regions" test "$(json $node hot-regions)" = 4
+		check "$where: json: as ranges, neighbours in one" test \
+			"$(inner $node start | tr '\n' ' ')" = "4194304 $((9 * 4194304)) $((last * 4194304)) "
+		check "$where: json: with their lengths" test \
+			"$(inner $node bytes | tr '\n' ' ')" = "8388608 4194304 $((data - last * 4194304)) "
+		set_part $node log $index 3 4
+		check "$where: a newer copy counts" test "$(inner $node start | tr '\n' ' ')" = \
+			"4194304 16777216 "
+		at=$(copy_at $node $index 1)
+		flip "$file" $((at + 33))
+		run ditto check-md r0 --node $node
+		check "$where: a torn copy is what a crash leaves" ended 0 "sound by the other copy"
+		check "$where: and is named" ended 0 \
+			"block $index, copy 1 at byte $at of $file: torn, damaged or foreign"
+		check "$where: and the metadata is sound" ended 0 "r0: sound"
+		check "$where: the older copy counts then" test "$(json $node hot-regions)" = 4
+		run ditto dump-md r0 --node $node
+		check "$where: and dump-md says so" ended 0 "8 of 8 sound, 1 of them by one copy alone"
+		at=$(copy_at $node $index 0)
+		flip "$file" $((at + 4))
+		run ditto check-md r0 --node $node
+		check "$where: without a sound copy the log is not sound" ended 1 \
+			"1 of the intent log's 8 blocks have no sound copy"
+		check "$where: and why is said for each" ended 1 \
+			"block $index, copy 0 at byte $at of $file: no block of an intent log"
+		check "$where: the verdict is one" sh -c "! grep -q 'r0: sound' '$dir/out'"
+		run ditto dump-md r0 --node $node
+		check "$where: dump-md shows what there is" ended 0 "log blocks           7 of 8 sound"
+		check "$where: json: sound blocks" test "$(json $node log-blocks-sound)" = 7
+	done
+	fresh $node
+	set_part $node log 0 2 $((last + 1))
+	run ditto check-md r0 --node $node
+	check "$where: a region behind the end is no region" ended 0 "copy 0 at byte $(copy_at $node 0 0)"
+	check "$where: and why is said" ended 0 "a field is out of range"
+	# The log of another disk, whole.
+	at=$(json $node log-offset) len=$(json $node log-bytes)
+	cp "$file" "$dir/first"
+	ditto create-md r0 --node $node --force >/dev/null
+	dd if="$dir/first" of="$file" bs=4096 skip=$((at / 4096)) seek=$((at / 4096)) \
+		count=$((len / 4096)) conv=notrunc status=none
+	rm "$dir/first"
+	run ditto check-md r0 --node $node
+	check "$where: another disk's log is not sound" ended 1 "8 of the intent log's 8 blocks"
+
+	# Bitmaps: 64 MiB in blocks of 4 KiB fill half a page.
+	for more in "" "--granularity 4K"; do
+		fresh $node
+		# shellcheck disable=SC2086 # words
+		ditto create-md r0 --node $node --force $more >/dev/null
+		set_part $node peer 1 9 full
+		check "$where: json: of a new peer everything is missing" \
+			test "$(inner $node out-of-sync-bytes)" = "$(json $node data-bytes)"
+		run ditto check-md r0 --node $node
+		check "$where: and its bitmap need not be sound" sh -c "! grep -q bitmap '$dir/out'"
+		check "$where: (it is sound)" ended 0 "r0: sound"
+		run ditto dump-md r0 --node $node
+		check "$where: and dump-md says so" ended 0 "node id 9, every block missing"
+		set_part $node peer 1 9 partial
+		run ditto check-md r0 --node $node
+		check "$where: a bitmap that was not written is a remark" ended 0 \
+			"bitmap of node id 9: 1 of 1 pages are not sound"
+		check "$where: and counts as out of sync" ended 0 "counts as out of sync"
+		check "$where: and the metadata is sound" ended 0 "r0: sound"
+		check "$where: json: unsound pages" test "$(inner $node unsound-pages)" = 1
+		check "$where: json: all counts as out of sync" \
+			test "$(inner $node out-of-sync-bytes)" = "$(json $node data-bytes)"
+		set_part $node bits 1 0 0
+		check "$where: json: nothing is out of sync" test "$(inner $node out-of-sync-bytes)" = 0
+		check "$where: json: and all pages sound" test "$(inner $node unsound-pages)" = 0
+		set_part $node bits 1 16384 65536
+		run ditto check-md r0 --node $node
+		check "$where: a sound bitmap needs no remark" sh -c "! grep -q bitmap '$dir/out'"
+		check "$where: json: out of sync" test "$(inner $node out-of-sync-bytes)" = 65536
+		check "$where: json: in bits" test "$(inner $node out-of-sync-bits)" = \
+			$((65536 / $(json $node granularity)))
+		run ditto dump-md r0 --node $node
+		check "$where: dump-md shows it" ended 0 "bits, 65536 bytes (64.0 KiB)"
+		check "$where: and no line is too long" sh -c "! grep -q '.\{81\}' '$dir/out'"
+		at=$(($(json $node bitmap-offset) + $(json $node bitmap-stride)))
+		flip "$file" $((at + 100))
+		run ditto check-md r0 --node $node
+		check "$where: a damaged page is named" ended 0 "1 of 1 pages are not sound"
+	done
 
 	fresh $node
 	sed -i 's/^uuid = 0f/uuid = 1f/' "$dir/r0.conf"
@@ -174,6 +301,22 @@ run ditto create-md r0
 check "a size that is no multiple of 4 KiB is taken" ended 0 "metadata written"
 run ditto check-md r0
 check "and its metadata found again" ended 0 "r0: sound"
+
+# A bitmap of many pages, all of them holes.
+rm -f "$dir/disk"
+truncate -s 512G "$dir/disk"
+ditto create-md r0 --granularity 4K --max-peers 2 >/dev/null
+set_part alpha peer 0 9 partial
+pages=$(((($(json alpha data-bytes) + 4095) / 4096 + 32639) / 32640))
+run ditto check-md r0
+check "a large bitmap that was not written is a remark" ended 0 \
+	"$pages of $pages pages are not sound"
+check "and everything is out of sync" \
+	test "$(inner alpha out-of-sync-bytes)" = "$(json alpha data-bytes)"
+# The last bit of one page and the first of the next.
+set_part alpha bits 0 $(((32640 * 100 - 1) * 4096)) 8192
+check "written, it is sound" test "$(inner alpha unsound-pages)" = 0
+check "and counted over all pages" test "$(inner alpha out-of-sync-bytes)" = 8192
 
 if command -v mkfs.ext4 >/dev/null; then
 	rm -f "$dir/disk"

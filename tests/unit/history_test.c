@@ -322,8 +322,9 @@ static void unclean(void)
 	theirs[1].position = 51;
 	EXPECT_EQ(ask(&mine, 6, &who), DITTO_PROMOTE_NEWER);
 	EXPECT_EQ(who, 1);
+	/* One stayed up, has not heard of the newest generation, and may hold more of the last. */
 	theirs[1] = (struct ditto_wire_state){ .generation = 1, .position = 900 };
-	EXPECT_EQ(ask(&mine, 6, &who), DITTO_PROMOTE_OK);
+	EXPECT_EQ(ask(&mine, 6, &who), DITTO_PROMOTE_UNCLEAN);
 	/* Alone in its roster: there is nobody to ask. */
 	mine.roster = 1;
 	EXPECT_EQ(ask(&mine, 0, &who), DITTO_PROMOTE_OK);

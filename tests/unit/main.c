@@ -40,6 +40,8 @@ static const struct {
 	const struct test *tests;
 } suites[] = {
 	{ "bits", bits_tests },
+	{ "intent", intent_tests },
+	{ "intent_model", intent_model_tests },
 	{ "md", md_tests },
 	{ "wire", wire_tests },
 	{ "history", history_tests },
@@ -47,6 +49,10 @@ static const struct {
 	{ "apply", apply_tests },
 	{ "resync", resync_tests },
 	{ "pair", pair_tests },
+	{ "stream_account", stream_account_tests },
+	{ "apply_account", apply_account_tests },
+	{ "account", account_tests },
+	{ "account_model", account_model_tests },
 };
 
 int main(int argc, char **argv)

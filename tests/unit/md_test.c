@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "bits.h"
+#include "intent.h"
 #include "md.h"
 #include "test.h"
 
@@ -57,7 +59,8 @@ static void layout_internal(void)
 
 	EXPECT_EQ(ditto_md_layout(&md, device, device), 0);
 	EXPECT_EQ(md.device_bytes, device);
-	EXPECT_EQ(md.bitmap_stride, 8 * MIB);
+	/* 32640 bits a page. */
+	EXPECT_EQ(md.bitmap_stride, 2057 * 4096);
 	EXPECT_EQ(md.area_offset + md.area_bytes, TIB);
 	EXPECT_EQ(md.data_bytes, md.area_offset);
 	EXPECT_EQ(md.bitmap_offset, md.area_offset);
@@ -65,7 +68,7 @@ static void layout_internal(void)
 	EXPECT_EQ(md.log_offset + md.log_bytes, ditto_md_slot_offset(true, device, 1));
 	EXPECT_EQ(ditto_md_slot_offset(true, device, 0), TIB - 4096);
 	EXPECT_EQ(ditto_md_slot_offset(true, device, 1), TIB - 8192);
-	EXPECT_TRUE(ditto_md_bits(&md) <= md.bitmap_stride * 8);
+	EXPECT_EQ(ditto_bits_pages(ditto_md_bits(&md)), 2056);
 }
 
 static void layout_external(void)
@@ -79,7 +82,7 @@ static void layout_external(void)
 	EXPECT_EQ(ditto_md_slot_offset(false, GIB, 1), 4096);
 	EXPECT_EQ(md.log_offset, 8192);
 	EXPECT_EQ(md.bitmap_offset, md.log_offset + md.log_bytes);
-	EXPECT_EQ(md.bitmap_stride, 3 * GIB / 4096 / 8);
+	EXPECT_EQ(md.bitmap_stride, 25 * 4096);
 	EXPECT_EQ(md.area_bytes, md.bitmap_offset + 31 * md.bitmap_stride);
 	EXPECT_EQ(ditto_md_layout(&md, md.area_bytes, 3 * GIB), 0);
 	EXPECT_EQ(ditto_md_layout(&md, md.area_bytes - 1, 3 * GIB), -ENOSPC);
@@ -97,6 +100,9 @@ static void layout_refuses(void)
 	EXPECT_EQ(ditto_md_layout(&md, 0, 0), -ENOSPC);
 	EXPECT_EQ(ditto_md_layout(&md, TIB, 2 * TIB), -EINVAL);
 	EXPECT_EQ(ditto_md_layout(&md, U64_MAX, U64_MAX), -EINVAL);
+	/* More regions than the intent log has numbers for. */
+	EXPECT_EQ(ditto_md_layout(&md, 1ull << 54, 1ull << 54), -EINVAL);
+	EXPECT_EQ(ditto_md_layout(&md, (1ull << 54) - 4096, (1ull << 54) - 4096), 0);
 	md.block_shift = 11;
 	EXPECT_EQ(ditto_md_layout(&md, TIB, TIB), -EINVAL);
 	md.block_shift = 21;
@@ -106,6 +112,34 @@ static void layout_refuses(void)
 	EXPECT_EQ(ditto_md_layout(&md, TIB, TIB), -EINVAL);
 	md.max_peers = 32;
 	EXPECT_EQ(ditto_md_layout(&md, TIB, TIB), -EINVAL);
+}
+
+static bool bitmap_fits(const struct ditto_md *md)
+{
+	return ditto_bits_pages(ditto_md_bits(md)) * DITTO_BITS_PAGE <= md->bitmap_stride;
+}
+
+/* All copies of all blocks are in the log's room, and none is where another is. */
+static bool log_fits(const struct ditto_md *md)
+{
+	u64 at, seen = 0, end = md->log_offset + md->log_bytes;
+	u32 i, copy;
+
+	for (i = 0; i < DITTO_INTENT_BLOCKS; i++) {
+		for (copy = 0; copy < DITTO_INTENT_COPIES; copy++) {
+			at = ditto_md_log_block(md, i, copy);
+			if (at < md->log_offset || at + DITTO_INTENT_BLOCK > end ||
+			    !IS_ALIGNED(at, DITTO_INTENT_BLOCK))
+				return false;
+			at = (at - md->log_offset) / DITTO_INTENT_BLOCK;
+			/* The room may be larger than is looked at here. */
+			if (at < 64 && seen >> at & 1)
+				return false;
+			if (at < 64)
+				seen |= 1ull << at;
+		}
+	}
+	return true;
 }
 
 /* Whatever layout makes, decode takes. */
@@ -134,7 +168,7 @@ static void layouts_are_sound(void)
 				ditto_md_encode(&md, 0, blocks[0]);
 				EXPECT_EQ(ditto_md_decode(blocks[0], 0, internal, md.device_bytes,
 							  &got, &why), 0);
-				EXPECT_TRUE(ditto_md_bits(&md) <= md.bitmap_stride * 8);
+				EXPECT_TRUE(bitmap_fits(&md));
 			}
 		}
 	}
@@ -265,6 +299,7 @@ static void refuse_geometry(bool internal)
 	REFUSE(md.area_offset ^= 4096, "area_offset");
 	REFUSE(md.area_offset = U64_MAX & ~4095ull, "area_offset");
 	REFUSE(md.log_bytes = 0, "log_bytes");
+	REFUSE(md.log_bytes = 15 * 4096, "log_bytes");
 	REFUSE(md.log_bytes = md.area_bytes, "log_bytes");
 	REFUSE(md.log_bytes = U64_MAX & ~4095ull, "log_bytes");
 	REFUSE(md.log_offset += md.area_bytes, "log_offset");
@@ -297,8 +332,53 @@ static void fields_internal(void)
 
 static void fields_external(void)
 {
+	struct ditto_md md;
+	bool internal = false;
+
 	refuse_values(false);
 	refuse_geometry(false);
+	/* Regions that 32 bits cannot number. */
+	REFUSE(md.data_bytes = 1ull << 54, "region_shift");
+	REFUSE(md.data_bytes = 1ull << 58; md.region_shift = 25, "region_shift");
+	/* They can, but no such bitmap is there. */
+	REFUSE(md.data_bytes = (1ull << 54) - 4096, "bitmap_stride");
+	REFUSE(md.data_bytes = 1ull << 58; md.region_shift = 27, "bitmap_stride");
+}
+
+static void smallest_log(void)
+{
+	struct ditto_md_complaint why;
+	struct ditto_md md, got;
+	u32 log_blocks;
+
+	for (log_blocks = 16; log_blocks < 24; log_blocks++) {
+		make(&md, false, 10 * GIB, 10 * GIB);
+		md.log_bytes = log_blocks * 4096;
+		ditto_md_encode(&md, 0, blocks[0]);
+		EXPECT_EQ(ditto_md_decode(blocks[0], 0, false, 10 * GIB, &got, &why), 0);
+		EXPECT_TRUE(log_fits(&got));
+	}
+}
+
+static void places(void)
+{
+	struct ditto_md md;
+	u64 pages;
+
+	make(&md, true, 10 * GIB, 10 * GIB);
+	EXPECT_TRUE(log_fits(&md));
+	EXPECT_EQ(ditto_md_log_block(&md, 0, 0), md.log_offset);
+	/* One bad stretch of the disk does not take both copies. */
+	EXPECT_EQ(ditto_md_log_block(&md, 3, 1) - ditto_md_log_block(&md, 3, 0),
+		  DITTO_MD_LOG_BYTES / 2);
+	EXPECT_EQ(ditto_md_bitmap_page(&md, 0, 0), md.bitmap_offset);
+	EXPECT_EQ(ditto_md_bitmap_page(&md, 2, 3), md.bitmap_offset + 2 * md.bitmap_stride +
+		  3 * 4096);
+	pages = ditto_bits_pages(ditto_md_bits(&md));
+	EXPECT_TRUE(ditto_md_bitmap_page(&md, 6, pages - 1) + 4096 <= md.log_offset);
+	EXPECT_TRUE(ditto_md_bitmap_page(&md, 0, pages - 1) < ditto_md_bitmap_page(&md, 1, 0));
+	EXPECT_EQ(ditto_md_peer_slot(&md, &md.peers[0]), 0);
+	EXPECT_EQ(ditto_md_peer_slot(&md, ditto_md_peer_find(&md, 4)), 2);
 }
 
 static void torn(void)
@@ -475,7 +555,8 @@ static void fuzz(void)
 		EXPECT_TRUE(got.bitmap_offset + got.bitmap_stride * got.max_peers <=
 			    got.log_offset);
 		EXPECT_TRUE(got.log_offset + got.log_bytes <= 10 * GIB - 8192);
-		EXPECT_TRUE(ditto_md_bits(&got) <= got.bitmap_stride * 8);
+		EXPECT_TRUE(bitmap_fits(&got));
+		EXPECT_TRUE(log_fits(&got));
 	}
 	/* Positions and the like may have any value: not all is refused. */
 	EXPECT_TRUE(taken > 1000);
@@ -491,6 +572,8 @@ const struct test md_tests[] = {
 	{ "G11: each cause has its error", causes },
 	{ "G11: fields out of range are refused, internal", fields_internal },
 	{ "G11: fields out of range are refused, external", fields_external },
+	{ "G11: a log just large enough", smallest_log },
+	{ "places of log blocks and bitmap pages", places },
 	{ "G11: a torn superblock gives the old or the new, never a mix", torn },
 	{ "G11: the newer sound slot counts", choose_newer },
 	{ "G11: foreign and later metadata is refused", choose_refuses },

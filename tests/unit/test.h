@@ -12,6 +12,8 @@ struct test {
 
 /* Ends with a test without a name. */
 extern const struct test bits_tests[];
+extern const struct test intent_tests[];
+extern const struct test intent_model_tests[];
 extern const struct test md_tests[];
 extern const struct test wire_tests[];
 extern const struct test history_tests[];
@@ -19,6 +21,10 @@ extern const struct test stream_tests[];
 extern const struct test apply_tests[];
 extern const struct test resync_tests[];
 extern const struct test pair_tests[];
+extern const struct test stream_account_tests[];
+extern const struct test apply_account_tests[];
+extern const struct test account_tests[];
+extern const struct test account_model_tests[];
 
 /* Says so, and the test has failed; the first few of a test are printed. */
 void test_failed(const char *file, int line, const char *format, ...)

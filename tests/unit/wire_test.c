@@ -16,10 +16,31 @@ static const u8 lane_of[DITTO_WIRE_TYPES] = {
 	[DITTO_WIRE_FLUSH] = DITTO_LANE_WRITES,
 	[DITTO_WIRE_ROSTER] = DITTO_LANE_WRITES,
 	[DITTO_WIRE_JOIN] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_ABSENT] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_SET] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_BITS] = DITTO_LANE_WRITES,
+	[DITTO_WIRE_SETTLED] = DITTO_LANE_WRITES,
 	[DITTO_WIRE_EXTENT] = DITTO_LANE_BULK,
 	[DITTO_WIRE_EXTENT_ZERO] = DITTO_LANE_BULK,
 	[DITTO_WIRE_VERIFY_ASK] = DITTO_LANE_BULK,
 };
+
+static bool is_data(u8 type)
+{
+	return type == DITTO_WIRE_WRITE || type == DITTO_WIRE_DISCARD || type == DITTO_WIRE_ZEROES;
+}
+
+static bool is_entry(u8 type)
+{
+	return is_data(type) || type == DITTO_WIRE_FLUSH || type == DITTO_WIRE_ROSTER ||
+	       type == DITTO_WIRE_JOIN || type == DITTO_WIRE_ABSENT || type == DITTO_WIRE_SET ||
+	       type == DITTO_WIRE_BITS;
+}
+
+static bool has_words(u8 type)
+{
+	return type == DITTO_WIRE_BITS || type == DITTO_WIRE_BITMAP;
+}
 
 /* A sound header of @type that uses each field that the type has. */
 static void make(struct ditto_wire_header *h, u8 type)
@@ -29,6 +50,8 @@ static void make(struct ditto_wire_header *h, u8 type)
 	h->lane = lane_of[type];
 	h->cookie = COOKIE;
 	h->sequence = type == DITTO_WIRE_HELLO ? 0 : 17;
+	h->followers = is_data(type) ? 0x80000001 : 0;
+	h->settled = is_entry(type) ? 40 : 0;
 	switch (type) {
 	case DITTO_WIRE_HELLO:
 		h->length = DITTO_WIRE_HELLO_BYTES;
@@ -65,6 +88,25 @@ static void make(struct ditto_wire_header *h, u8 type)
 		h->epoch = 3;
 		if (type == DITTO_WIRE_ROSTER || type == DITTO_WIRE_JOIN)
 			h->length = DITTO_WIRE_ROSTER_BYTES;
+		break;
+	case DITTO_WIRE_SET:
+		h->offset = 0;
+		h->size = DITTO_WIRE_MAX_RANGE;
+		fallthrough;
+	case DITTO_WIRE_ABSENT:
+		h->position = 42;
+		h->epoch = 3;
+		h->length = DITTO_WIRE_ABSENT_BYTES;
+		break;
+	case DITTO_WIRE_BITS:
+		h->position = 42;
+		h->epoch = 3;
+		fallthrough;
+	case DITTO_WIRE_BITMAP:
+		h->length = DITTO_WIRE_BITS_BYTES + 24;
+		break;
+	case DITTO_WIRE_SETTLED:
+		h->settled = U64_MAX;
 		break;
 	case DITTO_WIRE_VERIFY_SUMS:
 		h->length = 8;
@@ -227,10 +269,21 @@ static void unused_fields(void)
 			REFUSE(type, h.offset = 512, "offset");
 			REFUSE(type, h.size = 512, "size");
 		}
+		if (!is_data(type))
+			REFUSE(type, h.followers = 1, "followers");
+		if (!is_entry(type) && type != DITTO_WIRE_SETTLED)
+			REFUSE(type, h.settled = 1, "settled");
 		make(&h, type);
 		if (!h.length)
 			REFUSE(type, h.flags = DITTO_WIREF_CRC, "flags");
+		else
+			TAKE(type, h.flags = DITTO_WIREF_CRC; h.payload_crc = 1);
+		if (is_entry(type))
+			TAKE(type, h.flags = DITTO_WIREF_DURABLE);
+		else
+			REFUSE(type, h.flags = DITTO_WIREF_DURABLE, "flags");
 	}
+	REFUSE(DITTO_WIRE_SET, h.flags = DITTO_WIREF_GUARD, "flags");
 	REFUSE(DITTO_WIRE_FLUSH, h.flags = DITTO_WIREF_GUARD, "flags");
 	REFUSE(DITTO_WIRE_WRITE, h.flags = DITTO_WIREF_SYNC_END, "flags");
 	REFUSE(DITTO_WIRE_EXTENT, h.flags = DITTO_WIREF_GUARD, "flags");
@@ -274,6 +327,70 @@ static void ranges(void)
 	     h.length = DITTO_WIRE_MAX_SUMS);
 	REFUSE(DITTO_WIRE_VERIFY_SUMS, h.length = 12, "length");
 	REFUSE(DITTO_WIRE_VERIFY_SUMS, h.length = 0, "length");
+}
+
+/* SET covers a range, and has a payload that says no word of it. */
+static void range_of_set(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+
+	REFUSE(DITTO_WIRE_SET, h.size = 0, "size");
+	REFUSE(DITTO_WIRE_SET, h.size = 511, "size");
+	REFUSE(DITTO_WIRE_SET, h.size += 512, "size");
+	REFUSE(DITTO_WIRE_SET, h.offset = DATA - 512, "size");
+	REFUSE(DITTO_WIRE_SET, h.offset = 1, "offset");
+	REFUSE(DITTO_WIRE_SET, h.offset = DATA + 512, "offset");
+	REFUSE(DITTO_WIRE_SET, h.length = 0, "length");
+	REFUSE(DITTO_WIRE_SET, h.size = h.length = 512, "length");
+	TAKE(DITTO_WIRE_SET, h.offset = DATA - 512; h.size = 512);
+}
+
+static void whole_words(void)
+{
+	const u32 most = DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8;
+	static const u8 types[] = { DITTO_WIRE_BITS, DITTO_WIRE_BITMAP };
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+	u32 i;
+
+	EXPECT_EQ(most, 992);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		TAKE(types[i], h.length = DITTO_WIRE_BITS_BYTES);
+		TAKE(types[i], h.length = DITTO_WIRE_BITS_BYTES + 8);
+		TAKE(types[i], h.length = most);
+		REFUSE(types[i], h.length = 0, "length");
+		REFUSE(types[i], h.length = DITTO_WIRE_BITS_BYTES - 8, "length");
+		REFUSE(types[i], h.length = DITTO_WIRE_BITS_BYTES + 4, "length");
+		REFUSE(types[i], h.length = most + 8, "length");
+		REFUSE(types[i], h.length = 0x80000000u + DITTO_WIRE_BITS_BYTES, "length");
+	}
+}
+
+static void followers_and_settled(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+	u8 type;
+
+	for (type = DITTO_WIRE_HELLO; type < DITTO_WIRE_TYPES; type++) {
+		if (is_data(type)) {
+			REFUSE(type, h.followers = 0, "followers");
+			TAKE(type, h.followers = U32_MAX);
+		}
+		if (is_entry(type)) {
+			TAKE(type, h.settled = 0);
+			TAKE(type, h.settled = h.position - 1);
+			REFUSE(type, h.settled = h.position, "settled");
+			REFUSE(type, h.settled = U64_MAX, "settled");
+			REFUSE(type, h.position = h.settled = h.overlap = 0, "position");
+		}
+	}
+	REFUSE(DITTO_WIRE_SETTLED, h.settled = 0, "settled");
+	TAKE(DITTO_WIRE_SETTLED, h.settled = 1);
 }
 
 static void order(void)
@@ -466,6 +583,162 @@ static void roster_payload(void)
 	EXPECT_STREQ(why.field, "reserved");
 }
 
+static void absent_payload(void)
+{
+	struct ditto_wire_absent absent = { 31, U64_MAX }, got = {};
+	struct ditto_wire_complaint why;
+	u8 buf[DITTO_WIRE_ABSENT_BYTES + 1];
+	u32 i;
+
+	buf[DITTO_WIRE_ABSENT_BYTES] = 0xa5;
+	ditto_wire_put_absent(&absent, buf);
+	EXPECT_EQ(buf[DITTO_WIRE_ABSENT_BYTES], 0xa5);
+	EXPECT_EQ(ditto_wire_get_absent(buf, &got, &why), 0);
+	EXPECT_EQ(got.node, 31);
+	EXPECT_EQ(got.durable, U64_MAX);
+	EXPECT_EQ(ditto_wire_get_set(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "durable");
+	for (i = 4; i < 8; i++) {
+		buf[i] = 1;
+		EXPECT_EQ(ditto_wire_get_absent(buf, &got, &why), -EPROTO);
+		EXPECT_STREQ(why.field, "reserved");
+		buf[i] = 0;
+	}
+	absent.node = 32;
+	ditto_wire_put_absent(&absent, buf);
+	EXPECT_EQ(ditto_wire_get_absent(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "node");
+	absent = (struct ditto_wire_absent) { 0, 0 };
+	ditto_wire_put_absent(&absent, buf);
+	EXPECT_EQ(ditto_wire_get_set(buf, &got, &why), 0);
+	EXPECT_EQ(got.node, 0);
+}
+
+#define MOST_WORDS	(DITTO_WIRE_BITS_MOST / 64)
+
+static struct ditto_wire_bits good_bits(void)
+{
+	return (struct ditto_wire_bits) {
+		.node = 31,
+		.fill = DITTO_FILL_WORDS,
+		.shift = 14,
+		.start = 64ull << 14,
+		.count = 130,
+	};
+}
+
+static void bits_payload(void)
+{
+	struct ditto_wire_bits bits = good_bits(), got = {};
+	u64 words[MOST_WORDS], taken[MOST_WORDS] = {};
+	u8 buf[DITTO_WIRE_MAX_FIXED];
+	struct ditto_wire_complaint why;
+	u32 i, length;
+
+	for (i = 0; i < MOST_WORDS; i++)
+		words[i] = 0x0123456789abcdefull * (i + 1);
+	words[2] = 3;
+	memset(buf, 0xa5, sizeof(buf));
+	EXPECT_EQ(ditto_wire_put_bits(&bits, words, buf), DITTO_WIRE_BITS_BYTES + 24);
+	EXPECT_EQ(buf[DITTO_WIRE_BITS_BYTES], 0xef);
+	EXPECT_EQ(buf[DITTO_WIRE_BITS_BYTES + 24], 0xa5);
+	EXPECT_EQ(ditto_wire_get_bits(buf, DITTO_WIRE_BITS_BYTES + 24, DATA, &got, taken, &why), 0);
+	EXPECT_EQ(got.node, 31);
+	EXPECT_EQ(got.fill, DITTO_FILL_WORDS);
+	EXPECT_EQ(got.shift, 14);
+	EXPECT_EQ(got.start, 64 << 14);
+	EXPECT_EQ(got.count, 130);
+	EXPECT_EQ(memcmp(words, taken, 24), 0);
+	EXPECT_EQ(taken[3], 0);
+	bits.count = DITTO_WIRE_BITS_MOST;
+	length = ditto_wire_put_bits(&bits, words, buf);
+	EXPECT_EQ(length, 992);
+	EXPECT_EQ(ditto_wire_get_bits(buf, length, DATA, &got, taken, &why), 0);
+	EXPECT_EQ(memcmp(words, taken, sizeof(words)), 0);
+	bits.fill = DITTO_FILL_CLEAR;
+	bits.start = 0;
+	bits.count = DATA >> 14;
+	length = ditto_wire_put_bits(&bits, NULL, buf);
+	EXPECT_EQ(length, DITTO_WIRE_BITS_BYTES);
+	EXPECT_EQ(ditto_wire_get_bits(buf, length, DATA, &got, NULL, &why), 0);
+	EXPECT_EQ(got.count, DATA >> 14);
+	/* The device's end cuts the last block. */
+	EXPECT_EQ(ditto_wire_get_bits(buf, length, DATA - 512, &got, NULL, &why), 0);
+	EXPECT_EQ(ditto_wire_get_bits(buf, length, DATA - (1 << 14), &got, NULL, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "count");
+}
+
+static void refuse_bits(const struct ditto_wire_bits *bits, u32 more, const char *name)
+{
+	static const u64 words[MOST_WORDS + 1];
+	u8 buf[DITTO_WIRE_MAX_FIXED + 8] = {};
+	struct ditto_wire_complaint why = {};
+	u64 taken[MOST_WORDS];
+	struct ditto_wire_bits got, head = *bits;
+	u32 length;
+
+	/* No more words than there is room for, whatever it says. */
+	if (head.count > DITTO_WIRE_BITS_MOST + 64)
+		head.count = 64;
+	length = ditto_wire_put_bits(&head, words, buf) + more;
+	memcpy(buf + 24, &(__le64){ cpu_to_le64(bits->count) }, 8);
+	EXPECT_EQ(ditto_wire_get_bits(buf, length, DATA, &got, taken, &why), -EPROTO);
+	EXPECT_STREQ(why.field, name);
+}
+
+#define REFUSE_BITS(change, name) do {					\
+	bits = good_bits();						\
+	change;								\
+	refuse_bits(&bits, 0, name);					\
+} while (0)
+
+static void hostile_bits(void)
+{
+	struct ditto_wire_bits bits = good_bits();
+	struct ditto_wire_complaint why;
+	u64 words[3] = { 0, 0, 4 }, taken[3];
+	u8 buf[DITTO_WIRE_MAX_FIXED];
+	u32 i;
+
+	REFUSE_BITS(bits.node = 32, "node");
+	REFUSE_BITS(bits.fill = 0, "fill");
+	REFUSE_BITS(bits.fill = 4, "fill");
+	REFUSE_BITS(bits.shift = 11, "shift");
+	REFUSE_BITS(bits.shift = 21, "shift");
+	REFUSE_BITS(bits.shift = 64, "shift");
+	REFUSE_BITS(bits.start = 32ull << 14, "start");
+	REFUSE_BITS(bits.start = 1, "start");
+	REFUSE_BITS(bits.start = DATA, "start");
+	REFUSE_BITS(bits.start = ~0ull << 20, "start");
+	REFUSE_BITS(bits.count = 0, "count");
+	REFUSE_BITS(bits.count = DITTO_WIRE_BITS_MOST + 1, "count");
+	REFUSE_BITS(bits.count = U64_MAX, "count");
+	REFUSE_BITS(bits.fill = DITTO_FILL_SET; bits.count = U64_MAX, "count");
+	REFUSE_BITS(bits.fill = DITTO_FILL_SET; bits.count = 0, "count");
+	REFUSE_BITS(bits.fill = DITTO_FILL_SET; bits.count = (DATA >> 14) - 63, "count");
+	REFUSE_BITS(bits.start = DATA - (64ull << 14), "count");
+	bits = good_bits();
+	refuse_bits(&bits, 8, "length");
+	refuse_bits(&bits, -8, "length");
+	refuse_bits(&bits, 1, "length");
+	bits.fill = DITTO_FILL_CLEAR;
+	refuse_bits(&bits, 8, "length");
+	refuse_bits(&bits, -1, "length");
+	bits = good_bits();
+	ditto_wire_put_bits(&bits, words, buf);
+	EXPECT_EQ(ditto_wire_get_bits(buf, DITTO_WIRE_BITS_BYTES + 24, DATA, &bits, taken, &why),
+		  -EPROTO);
+	EXPECT_STREQ(why.field, "words");
+	words[2] = 3;
+	for (i = 12; i < 16; i++) {
+		ditto_wire_put_bits(&bits, words, buf);
+		buf[i] = 1;
+		EXPECT_EQ(ditto_wire_get_bits(buf, DITTO_WIRE_BITS_BYTES + 24, DATA, &bits, taken,
+					      &why), -EPROTO);
+		EXPECT_STREQ(why.field, "reserved");
+	}
+}
+
 /* What a taken header promises the code that handles it. */
 static void expect_sound(const struct ditto_wire_header *h, const struct ditto_wire_context *ctx)
 {
@@ -484,6 +757,11 @@ static void expect_sound(const struct ditto_wire_header *h, const struct ditto_w
 		EXPECT_TRUE(h->length <= DITTO_WIRE_MAX_SUMS && h->length % 4 == 0);
 	else
 		EXPECT_TRUE(h->length <= DITTO_WIRE_MAX_FIXED);
+	if (has_words(h->type))
+		EXPECT_TRUE(h->length >= DITTO_WIRE_BITS_BYTES && h->length <= 992);
+	EXPECT_EQ(!!h->followers, is_data(h->type));
+	EXPECT_TRUE(is_entry(h->type) ? h->settled < h->position :
+		    !!h->settled == (h->type == DITTO_WIRE_SETTLED));
 }
 
 static void fuzz_headers(void)
@@ -513,6 +791,54 @@ static void fuzz_headers(void)
 		taken++;
 	}
 	EXPECT_TRUE(taken > 1000);
+}
+
+static void expect_bits(const struct ditto_wire_bits *bits, const u64 *words, u32 length)
+{
+	u64 end = bits->start + ((bits->count - 1) << bits->shift);
+	u64 rest = bits->count & 63;
+
+	EXPECT_TRUE(bits->node < 32 && bits->count);
+	EXPECT_TRUE(bits->shift >= 12 && bits->shift <= 20);
+	EXPECT_EQ(bits->start % (64ull << bits->shift), 0);
+	EXPECT_TRUE(bits->start < DATA && end >= bits->start && end < DATA);
+	if (bits->fill != DITTO_FILL_WORDS) {
+		EXPECT_EQ(length, DITTO_WIRE_BITS_BYTES);
+		return;
+	}
+	EXPECT_TRUE(bits->count <= DITTO_WIRE_BITS_MOST);
+	EXPECT_EQ(length, DITTO_WIRE_BITS_BYTES + DIV_ROUND_UP(bits->count, 64) * 8);
+	if (rest)
+		EXPECT_EQ(words[bits->count / 64] >> rest, 0);
+}
+
+static void fuzz_bits(void)
+{
+	u64 words[MOST_WORDS] = {}, taken[MOST_WORDS];
+	struct test_random random = { 7 };
+	struct ditto_wire_complaint why;
+	struct ditto_wire_bits bits;
+	u8 buf[DITTO_WIRE_MAX_FIXED];
+	u32 round, length, took = 0;
+
+	for (round = 0; round < FUZZ_ROUNDS; round++) {
+		bits = good_bits();
+		bits.fill = 1 + test_below(&random, 3);
+		bits.shift = 12 + test_below(&random, 9);
+		bits.start = (u64)test_below(&random, 1 << 12) << 26;
+		bits.count = 1 + test_below(&random, DITTO_WIRE_BITS_MOST);
+		words[(bits.count - 1) / 64] = 1;
+		length = ditto_wire_put_bits(&bits, words, buf);
+		words[(bits.count - 1) / 64] = 0;
+		buf[test_below(&random, length)] ^= 1 << test_below(&random, 8);
+		if (!test_below(&random, 4))
+			length = test_below(&random, 993);
+		if (ditto_wire_get_bits(buf, length, DATA, &bits, taken, &why))
+			continue;
+		expect_bits(&bits, taken, length);
+		took++;
+	}
+	EXPECT_TRUE(took > 1000);
 }
 
 static void fuzz_payloads(void)
@@ -560,6 +886,13 @@ const struct test wire_tests[] = {
 	{ "G9: ACK", ack_payload },
 	{ "G9: START", start_payload },
 	{ "G9: ROSTER", roster_payload },
+	{ "G9: the range of SET", range_of_set },
+	{ "G9: BITS and BITMAP have whole words, and not too many", whole_words },
+	{ "G9: followers and what is settled", followers_and_settled },
+	{ "G9: ABSENT and SET", absent_payload },
+	{ "G9: BITS", bits_payload },
+	{ "G9: hostile BITS", hostile_bits },
+	{ "G9: fuzzed BITS", fuzz_bits },
 	{ "G9: fuzzed headers", fuzz_headers },
 	{ "G9: fuzzed payloads", fuzz_payloads },
 	{ }
