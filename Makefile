@@ -8,6 +8,7 @@
 #	make check		every test
 #	make check-debug	the selftests under KASAN, lockdep and kmemleak
 #	make check-6.12		the selftests on Linux 6.12
+#	make check-crash	a machine is killed 200 times (KILLS=N: so often)
 #	make lint		W=1, sparse, checkpatch, shellcheck
 #	make clean
 
@@ -39,6 +40,9 @@ check-debug:
 check-6.12:
 	@scripts/check selftests-6.12
 
+check-crash:
+	@KILLS=$(or $(KILLS),200) scripts/check crash
+
 lint:
 	scripts/setup build lint
 	scripts/lint
@@ -49,8 +53,9 @@ clean:
 	$(MAKE) -C tests/sim clean
 	$(MAKE) -C tests/tool clean
 	$(MAKE) -C tests/selftests clean
+	$(MAKE) -C tests/cluster clean
 	rm -rf build
 	rm -f ditto.ko ditto.mod ditto.mod.c ditto.mod.o ditto.o Module.symvers modules.order
 	rm -f kmod/*.o kmod/core/*.o kmod/.*.cmd kmod/core/.*.cmd .*.cmd
 
-.PHONY: all module userspace install demo check check-debug check-6.12 lint clean
+.PHONY: all module userspace install demo check check-debug check-6.12 check-crash lint clean
