@@ -72,6 +72,7 @@ between "c, down, got what it missed" $some $some $(($(moved a c) - before))
 must "all of that is settled" settled b c
 must "c stops again" ditto c down "$RES"
 must "a is written to once more" write_some "$DEV" 2
+must "and that" settled b
 must "a is demoted" ditto a demote "$RES"
 must "b is promoted" ditto b promote "$RES"
 must "c returns to b" ditto c up "$RES"
