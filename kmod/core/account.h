@@ -31,9 +31,10 @@
  *   bits only once everything before START is settled (@equal, @start).
  * - X lacks a block, and is the target of a resync. The extent leaves the block
  *   out, as a newer write e covers it, which waits for its epoch at X and at Y.
- *   The extent is durable, X joins; before e is on any disk all lose power. X
- *   holds what was there before it was away, Y the write before e. So equality
- *   clears bits only once everything up to JOIN is settled, too.
+ *   The extent is durable; before e is on any disk all lose power. X holds what
+ *   was there before it was away, its source and Y the write before e. So an
+ *   extent counts as written only once e is, and X joins after that; and equality
+ *   clears bits only once everything up to JOIN is settled, for Y lacks e still.
  * - The Primary's bits for an absent Y speak for the pair of these two, and no
  *   more: what Y knows of the Primary alone (it had been resynced from X, say,
  *   while the Primary was away) is in Y's bits for the Primary, and not in those

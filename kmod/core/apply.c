@@ -90,10 +90,31 @@ static void remove_range(struct ditto_apply *a, struct ditto_apply_item *item)
 	item->flags &= ~DITTO_ITEMF_IN_RANGES;
 }
 
+/*
+ * The source forgets that a block is out of sync once an extent is durable. What
+ * the extent has left out must be, too, and hot in this node's log: the newer
+ * entry may be on no disk yet, and in nobody's log.
+ */
+static void advance_extents(struct ditto_apply *a)
+{
+	struct ditto_apply_item *item;
+
+	while (a->extent_unwritten != &a->extents) {
+		item = of_link(a->extent_unwritten);
+		if (!(item->flags & DITTO_ITEMF_WRITTEN) || item->behind > a->written)
+			break;
+		a->extent_written = item->number;
+		if (item->flags & DITTO_ITEMF_DURABLE)
+			a->flush_extent_asked = item->number;
+		a->extent_unwritten = item->link.next;
+	}
+}
+
 /* The written prefix grows as far as it can; what is silent is written when reached. */
 static void advance_written(struct ditto_apply *a)
 {
 	struct ditto_apply_item *item;
+	u64 before = a->written;
 
 	while (a->unwritten != &a->items) {
 		item = of_link(a->unwritten);
@@ -106,21 +127,8 @@ static void advance_written(struct ditto_apply *a)
 			a->flush_asked = item->number;
 		a->unwritten = item->link.next;
 	}
-}
-
-static void advance_extents(struct ditto_apply *a)
-{
-	struct ditto_apply_item *item;
-
-	while (a->extent_unwritten != &a->extents) {
-		item = of_link(a->extent_unwritten);
-		if (!(item->flags & DITTO_ITEMF_WRITTEN))
-			break;
-		a->extent_written = item->number;
-		if (item->flags & DITTO_ITEMF_DURABLE)
-			a->flush_extent_asked = item->number;
-		a->extent_unwritten = item->link.next;
-	}
+	if (a->written != before)
+		advance_extents(a);
 }
 
 int ditto_apply_receive(struct ditto_apply *a, struct ditto_apply_item *item)
@@ -160,6 +168,7 @@ int ditto_apply_receive_extent(struct ditto_apply *a, struct ditto_apply_item *i
 	item->flags |= DITTO_ITEMF_RANGE;
 	if (asked)
 		item->flags |= DITTO_ITEMF_DURABLE;
+	item->behind = 0;
 	a->extent_received = item->number;
 	a->floor = floor;
 	list_add_tail(&item->link, &a->extents);
@@ -337,6 +346,7 @@ u32 ditto_apply_mask(struct ditto_apply *a, struct ditto_apply_item *item, unsig
 		other = of_range(range);
 		if (is_extent(other) || other->number <= item->read_at)
 			continue;
+		item->behind = max(item->behind, other->number);
 		start = max(range->start, item->range.start) - item->range.start;
 		last = min(range->last, item->range.last) - item->range.start;
 		for (sector = start >> 9; sector <= last >> 9; sector++) {

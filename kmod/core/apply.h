@@ -50,6 +50,7 @@
  * @epoch: of an entry
  * @overlap: of an entry
  * @read_at: of an extent: the position at which it was read
+ * @behind: of an extent: the newest entry that covers what it leaves out
  * @kind: enum ditto_entry_kind or DITTO_ITEM_EXTENT
  * @flags: DITTO_ITEMF_*
  */
@@ -61,6 +62,7 @@ struct ditto_apply_item {
 	u64 epoch;
 	u64 overlap;
 	u64 read_at;
+	u64 behind;
 	u8 kind;
 	u32 flags;
 };
@@ -73,7 +75,7 @@ struct ditto_apply_item {
  * @epoch: of the last entry received
  * @disk_epoch: entries of this epoch may be submitted
  * @extent_received: number of the last extent taken
- * @extent_written: prefix, as for entries
+ * @extent_written: prefix, as for entries, of extents whose newer entries are written
  * @extent_durable: prefix, as for entries
  * @floor: extents read below it will not come any more
  * @target: a resync is under way: guards are kept

@@ -508,8 +508,8 @@ static struct disk_io *flush_at(u32 node)
 
 /*
  * The extent that C is sent leaves out what a newer write covers, which waits
- * for its epoch at B and C when C joins: until it is durable at both, C differs
- * from B in what C has missed before.
+ * for its epoch at B and C: until it is durable at C, C differs from A and B in
+ * what it has missed before, and may not join.
  */
 static void left_out(void)
 {
@@ -531,7 +531,7 @@ static void left_out(void)
 	while (flush_at(C))
 		disk_advance(&nodes[C].disk, flush_at(C));
 	settle();
-	EXPECT(nodes[A].peers[C].joining);
+	EXPECT(!nodes[A].peers[C].joining);
 	cut(A, DISK_CUT_DRAWN);
 	cut(B, DISK_CUT_LOSES);
 	cut(C, DISK_CUT_LOSES);
@@ -544,6 +544,46 @@ static void left_out(void)
 	settle();
 	EXPECT(command(B, COMMAND_PROMOTE_FORCE));
 	EXPECT(in_sync(B, C));
+}
+
+/*
+ * The same, while no log has the region of the newer write: neither that of A,
+ * which has sent it, nor that of C. Only A's bits for C tell that they differ.
+ */
+static void left_out_cold(void)
+{
+	u32 region;
+
+	link(A, C, false);
+	settle();
+	write(9, 1);
+	settle();
+	lane_held[A][C][DITTO_LANE_BULK] = true;
+	link(A, C, true);
+	settle();
+	for (region = 0; region < 8; region++) {
+		if (region != 2)
+			write(region * 4, 1);
+		settle();
+	}
+	EXPECT(!(regions_in_use(&nodes[A]) & BIT(2)));
+	log_held[A] = true;
+	log_held[C] = true;
+	write(9, 1);
+	settle();
+	lane_held[A][C][DITTO_LANE_BULK] = false;
+	settle();
+	EXPECT(!nodes[A].peers[C].joining);
+	cut(B, DISK_CUT_KEEPS);
+	cut(A, DISK_CUT_LOSES);
+	cut(C, DISK_CUT_LOSES);
+	log_held[A] = false;
+	log_held[C] = false;
+	node_power_on(&nodes[A]);
+	node_power_on(&nodes[C]);
+	settle();
+	EXPECT(command(A, COMMAND_PROMOTE_FORCE));
+	EXPECT(in_sync(A, C));
 }
 
 static const struct scenario scenarios[] = {
@@ -564,6 +604,7 @@ static const struct scenario scenarios[] = {
 	{ "a Secondary crashes", 12, secondary_crashes, NULL, false },
 	{ "a Secondary of a new cluster crashes", 12, secondary_crashes, NULL, true },
 	{ "an extent leaves out what is newer", 12, left_out, NULL, false },
+	{ "an extent leaves out what is in no log", 12, left_out_cold, NULL, false },
 	{ "no room in the log", 12, no_room, NULL, false },
 	{ "no room in the log, and no Primary", 12, no_room_and_no_primary, NULL, false },
 };

@@ -141,6 +141,37 @@ static void set_hides_nothing(void)
 	EXPECT_EQ(ditto_apply_mask(&apply, extent, mask), 0);
 }
 
+/*
+ * A newer entry covers all of an extent, and waits for its epoch. Nobody may take
+ * the extent's block to be on this disk before that entry is.
+ */
+static void behind_what_it_leaves_out(void)
+{
+	struct ditto_apply_item *extent = &extents[1];
+	unsigned long mask[1] = {};
+
+	start(true);
+	EXPECT_EQ(receive(DITTO_ENTRY_WRITE, 0, 1, 5), 0);
+	EXPECT_EQ(receive(DITTO_ENTRY_WRITE, 0, 2, 0), 0);
+	extent->number = 1;
+	set_range(extent, 0);
+	EXPECT_EQ(ditto_apply_receive_extent(&apply, extent, 0, true), 0);
+	EXPECT_EQ(go(), P(1) | P(63));
+	EXPECT_EQ(ditto_apply_mask(&apply, extent, mask), BLOCK / 512);
+	ditto_apply_written(&apply, extent);
+	EXPECT_EQ(apply.extent_written, 0);
+	ditto_apply_written(&apply, &items[1]);
+	EXPECT_EQ(apply.extent_written, 0);
+	flush();
+	EXPECT_EQ(apply.extent_durable, 0);
+	EXPECT_EQ(go(), P(2));
+	ditto_apply_written(&apply, &items[2]);
+	EXPECT_EQ(apply.extent_written, 1);
+	EXPECT_EQ(apply.extent_durable, 0);
+	flush();
+	EXPECT_EQ(apply.extent_durable, 1);
+}
+
 static void bits_only_before_join(void)
 {
 	start(false);
@@ -200,6 +231,7 @@ const struct test apply_account_tests[] = {
 	{ "G4: and open epochs", silent_opens_an_epoch },
 	{ "G2: SET comes behind all that is durable, and alone", set_is_alone },
 	{ "G2: what SET covers is not kept from an extent", set_hides_nothing },
+	{ "G2: an extent is behind the newer entry that it leaves out", behind_what_it_leaves_out },
 	{ "G2: BITS come before JOIN or not at all", bits_only_before_join },
 	{ "G2: each entry that is not durable", each_not_durable },
 	{ }
