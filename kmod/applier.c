@@ -527,6 +527,7 @@ void ditto_applier_begin(struct ditto_applier *app, struct ditto_connection *con
 	app->given = false;
 	app->upstream = conn;
 	app->upstream_node = conn->peer->node_id;
+	app->upstream_attach_id = conn->hello.state.attach_id;
 	spin_unlock_irq(&app->lock);
 	free_items(&reaped);
 }
@@ -582,6 +583,7 @@ void ditto_applier_set_position(struct ditto_applier *app, u64 position)
 	LIST_HEAD(reaped);
 
 	spin_lock_irq(&app->lock);
+	app->upstream_attach_id = 0;
 	ditto_apply_clear(&app->core, &reaped);
 	ditto_apply_init(&app->core, position, 0, false);
 	app->waiting = 0;

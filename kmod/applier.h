@@ -48,6 +48,7 @@ struct ditto_item {
  * @core: order and acknowledgements
  * @upstream: whose stream it is; NULL when that is lost
  * @upstream_node: its node id, also after it is lost
+ * @upstream_attach_id: and of its disk, 0 where there never was one
  * @waiting: items received and not yet handed out
  * @active: items handed out and not yet written, and flushes
  * @flush_due: a flush has begun in the core and is to be submitted
@@ -64,6 +65,7 @@ struct ditto_applier {
 	struct ditto_apply core;
 	struct ditto_connection *upstream;
 	u32 upstream_node;
+	u64 upstream_attach_id;
 	u32 waiting;
 	u32 active;
 	bool flush_due;

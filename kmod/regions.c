@@ -157,7 +157,7 @@ static void press(struct ditto_resource *res)
 	if (app->upstream)
 		ditto_account_press(&res->account, app->core.received);
 	else
-		ditto_account_orphans(&res->account);
+		ditto_account_orphans(&res->account, 0, 0);
 	spin_unlock(&app->lock);
 }
 

@@ -224,7 +224,7 @@ static int quiesce(struct ditto_resource *res, struct netlink_ext_ack *extack)
 	if (err)
 		return ditto_refuse(extack, err, "%s does not return what it was given",
 				    res->disk->path);
-	ditto_role_orphans(res);
+	ditto_role_orphans(res, 0, 0);
 	if (READ_ONCE(res->disk->failed) || ditto_regions_empty(res))
 		return 0;
 	md->durable_generation = md->generation;

@@ -191,10 +191,10 @@ static u32 equal_peers(struct ditto_resource *res)
 	return equal;
 }
 
-void ditto_role_orphans(struct ditto_resource *res)
+void ditto_role_orphans(struct ditto_resource *res, u32 source, u64 logged)
 {
 	spin_lock_irq(&res->stream_lock);
-	ditto_account_orphans(&res->account);
+	ditto_account_orphans(&res->account, source, logged);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_regions_wake(res);
 }
@@ -252,7 +252,7 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "reads of the device do not end");
-	ditto_role_orphans(res);
+	ditto_role_orphans(res, 0, 0);
 	members = equal_peers(res);
 	err = record_promotion(res, members);
 	if (err) {
@@ -412,7 +412,7 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	spin_lock_irq(&res->stream_lock);
 	/* All that was written is durable at whoever has no bits for it. */
 	ditto_account_settled(&res->account, ditto_stream_settled(&res->stream));
-	ditto_account_orphans(&res->account);
+	ditto_account_orphans(&res->account, 0, 0);
 	WRITE_ONCE(res->role, DITTO_ROLE_SECONDARY);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_applier_set_position(&res->applier, res->stream.position);

@@ -53,9 +53,10 @@ int ditto_role_wait_idle(struct ditto_resource *res);
 
 /*
  * The Primary that this node followed is gone, and all it had sent is written:
- * what is not known to be settled is out of sync with everybody.
+ * what is not known to be settled is out of sync with everybody; see
+ * ditto_account_orphans().
  */
-void ditto_role_orphans(struct ditto_resource *res);
+void ditto_role_orphans(struct ditto_resource *res, u32 source, u64 logged);
 
 /*
  * Before a clean stop: make all that was received durable, and give the Primary

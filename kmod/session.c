@@ -66,7 +66,8 @@ int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 	return 0;
 }
 
-static void send_start(struct ditto_peer *peer, bool member, u64 position, u64 epoch)
+static void send_start(struct ditto_peer *peer, bool member, u64 position, u64 epoch,
+		       u64 logged)
 {
 	struct ditto_wire_header header = { .type = DITTO_WIRE_START };
 	const struct ditto_md *md = &peer->res->disk->md;
@@ -77,6 +78,7 @@ static void send_start(struct ditto_peer *peer, bool member, u64 position, u64 e
 		.generation = md->generation,
 		.position = position,
 		.epoch = epoch,
+		.logged = logged,
 	};
 	u8 buf[DITTO_WIRE_START_BYTES];
 
@@ -89,7 +91,7 @@ void ditto_session_lead(struct ditto_peer *peer, bool member)
 {
 	struct ditto_resource *res = peer->res;
 	struct ditto_connection *conn = peer->connection;
-	u64 position, epoch;
+	u64 position, epoch, logged;
 
 	if (!ditto_syncer_idle(peer)) {
 		ditto_connection_fail(conn, false, "reads of an earlier resync are under way");
@@ -105,8 +107,9 @@ void ditto_session_lead(struct ditto_peer *peer, bool member)
 	/* A target counts too: it must not fall behind without a bound. */
 	ditto_stream_count(&res->stream, peer->node_id, position + 1);
 	epoch = res->stream.epoch;
+	logged = ditto_stream_logged(&res->stream);
 	spin_unlock_irq(&res->stream_lock);
-	send_start(peer, member, position, epoch);
+	send_start(peer, member, position, epoch, logged);
 	/* A new stream: of it nothing has been told. */
 	conn->lanes[DITTO_LANE_WRITES].tx.settled = 0;
 	conn->lanes[DITTO_LANE_WRITES].tx.settled_at = jiffies - HZ;
@@ -245,6 +248,15 @@ static void send_bitmap(struct ditto_peer *peer)
 	kfree(words);
 }
 
+/* Is it the one that this node followed last, with its disk attached ever since? */
+static bool same_primary(const struct ditto_peer *peer)
+{
+	const struct ditto_applier *app = &peer->res->applier;
+
+	return app->upstream_attach_id && app->upstream_node == peer->node_id &&
+	       app->upstream_attach_id == peer->connection->hello.state.attach_id;
+}
+
 /*
  * From here on this node speaks for others (rule 2). One for whom the metadata
  * has no room lacks everything, as far as this node can tell.
@@ -296,7 +308,7 @@ void ditto_session_start(struct ditto_peer *peer)
 		WRITE_ONCE(res->disk->failed, true);
 		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
 	}
-	ditto_role_orphans(res);
+	ditto_role_orphans(res, same_primary(peer) ? BIT(peer->node_id) : 0, conn->start.logged);
 	if (keep_account(res)) {
 		ditto_connection_fail(conn, false, "cannot write metadata");
 		return;

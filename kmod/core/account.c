@@ -105,11 +105,13 @@ void ditto_account_given(struct ditto_account *acc, u32 source)
 		ditto_bits_clear_all(acc->bits[source]);
 }
 
-void ditto_account_orphans(struct ditto_account *acc)
+void ditto_account_orphans(struct ditto_account *acc, u32 source, u64 logged)
 {
-	struct marker all = marker_of(acc, ~0u);
+	struct marker others = marker_of(acc, ~source);
+	struct marker itself = marker_of(acc, source);
 
-	ditto_intent_each(acc->intent, acc->settled, mark, &all);
+	ditto_intent_each(acc->intent, acc->settled, mark, &others);
+	ditto_intent_each(acc->intent, max(acc->settled, logged), mark, &itself);
 	ditto_intent_forget_positions(acc->intent);
 	ditto_account_start(acc, 0);
 }

@@ -120,12 +120,20 @@ void ditto_account_equal(struct ditto_account *acc, u32 roster, u64 position);
 /* The source has taken over what this target had for it, and keeps it on disk. */
 void ditto_account_given(struct ditto_account *acc, u32 source);
 
-/*
- * The Primary is lost, or was demoted, and all that it had sent is written (or
- * given up): what is hot and not known to be settled becomes bits for all. One
- * that was Primary itself calls ditto_account_settled() first, with its stream's.
+/**
+ * ditto_account_orphans() - the Primary is lost, or was demoted
+ * @source: a bit for the node that is about to lead this one, if it is that very
+ *	Primary, its disk attached ever since; else 0
+ * @logged: that one's ditto_stream_logged()
+ *
+ * Called when all that the Primary had sent is written, or given up: what is hot
+ * and not known to be settled becomes bits for all. Not so for @source, up to
+ * @logged: it has bits of its own for all that it had not heard to be durable here,
+ * and keeps in its log all that it has not got durable itself. A resync that
+ * follows a cut link does not copy whole regions, therefore. One that was Primary
+ * itself calls ditto_account_settled() first, with its stream's.
  */
-void ditto_account_orphans(struct ditto_account *acc);
+void ditto_account_orphans(struct ditto_account *acc, u32 source, u64 logged);
 
 /**
  * ditto_account_press() - the log is full of what is not settled

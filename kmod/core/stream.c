@@ -269,6 +269,17 @@ u64 ditto_stream_settled(const struct ditto_stream *s)
 	return min(position, s->settled_most);
 }
 
+u64 ditto_stream_logged(const struct ditto_stream *s)
+{
+	const struct ditto_entry *e;
+
+	list_for_each_entry(e, &s->entries, link) {
+		if (e->flags & DITTO_ENTRYF_COLD)
+			return e->position - 1;
+	}
+	return s->position;
+}
+
 void ditto_stream_local_failed(struct ditto_stream *s, const struct ditto_entry *e)
 {
 	s->settled_most = min(s->settled_most, e->position - 1);

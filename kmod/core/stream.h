@@ -246,6 +246,12 @@ void ditto_stream_heated(struct ditto_stream *s, struct ditto_entry *e,
 u64 ditto_stream_settled(const struct ditto_stream *s);
 
 /*
+ * The regions of everything up to this position are hot on the local disk until
+ * it is settled. A follower may have got what is behind it all the same.
+ */
+u64 ditto_stream_logged(const struct ditto_stream *s);
+
+/*
  * The local disk has failed to write @e: the local copy lacks it, and no bits
  * on this node will say so. Called before ditto_stream_local_done().
  */

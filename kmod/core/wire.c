@@ -84,7 +84,7 @@ struct wire_start {
 	struct wire_history history;
 	__le64 position;
 	__le64 epoch;
-	u8 reserved[8];
+	__le64 logged;
 } __packed;
 
 static_assert(sizeof(struct wire_start) == DITTO_WIRE_START_BYTES);
@@ -603,6 +603,7 @@ void ditto_wire_put_start(const struct ditto_wire_start *start, void *buf)
 	put_history(start->history, &w->history);
 	w->position = cpu_to_le64(start->position);
 	w->epoch = cpu_to_le64(start->epoch);
+	w->logged = cpu_to_le64(start->logged);
 }
 
 int ditto_wire_get_start(const void *buf, struct ditto_wire_start *start,
@@ -616,14 +617,15 @@ int ditto_wire_get_start(const void *buf, struct ditto_wire_start *start,
 	start->generation = le64_to_cpu(w->generation);
 	start->position = le64_to_cpu(w->position);
 	start->epoch = le64_to_cpu(w->epoch);
+	start->logged = le64_to_cpu(w->logged);
 	if (start->mode != DITTO_MODE_MEMBER && start->mode != DITTO_MODE_TARGET)
 		return refuse(why, "mode", start->mode, DITTO_MODE_TARGET);
 	if (!start->roster)
 		return refuse(why, "roster", start->roster, 1);
 	if (!start->generation)
 		return refuse(why, "generation", start->generation, 1);
-	if (!all_zero(w->reserved, sizeof(w->reserved)))
-		return refuse(why, "reserved", 1, 0);
+	if (start->logged > start->position)
+		return refuse(why, "logged", start->logged, start->position);
 	return get_history(&w->history, start->history, why);
 }
 

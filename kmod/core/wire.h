@@ -235,6 +235,8 @@ enum ditto_wire_mode {
  * @history: earlier ones
  * @position: the first entry is the one after it
  * @epoch: of that entry, at least
+ * @logged: what was written up to here is in the Primary's intent log until it is
+ *	settled
  */
 struct ditto_wire_start {
 	u32 mode;
@@ -244,6 +246,7 @@ struct ditto_wire_start {
 	u64 history[DITTO_WIRE_HISTORY];
 	u64 position;
 	u64 epoch;
+	u64 logged;
 };
 
 /**

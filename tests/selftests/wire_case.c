@@ -551,7 +551,7 @@ static bool never_ack(struct wire_test *test, const struct wire_case *c)
 	return true;
 }
 
-enum { START_MODE, START_ROSTER, START_GENERATION, START_MEMBER, START_RESERVED };
+enum { START_MODE, START_ROSTER, START_GENERATION, START_MEMBER, START_LOGGED };
 
 static bool bad_start(struct wire_test *test, const struct wire_case *c)
 {
@@ -570,9 +570,9 @@ static bool bad_start(struct wire_test *test, const struct wire_case *c)
 		start.generation = 0;
 	else if (c->value == START_MEMBER)
 		start.mode = DITTO_MODE_MEMBER;
+	else if (c->value == START_LOGGED)
+		start.logged = start.position + 1;
 	ditto_wire_put_start(&start, wire_payload);
-	if (c->value == START_RESERVED)
-		wire_payload[length - 1] = 1;
 	return fake_send(&test->fake, h.lane, &h, wire_payload, length);
 }
 
@@ -830,8 +830,8 @@ const struct wire_case wire_cases[] = {
 	  START_ROSTER, "START: roster is", false, false },
 	{ "secondary: START without generation", AS_SECONDARY, STAGE_CONNECTED, bad_start,
 	  START_GENERATION, "START: generation is", false, false },
-	{ "secondary: START with reserved bytes", AS_SECONDARY, STAGE_CONNECTED, bad_start,
-	  START_RESERVED, "START: reserved is", false, false },
+	{ "secondary: START with more in the log than it knows", AS_SECONDARY, STAGE_CONNECTED,
+	  bad_start, START_LOGGED, "START: logged is", false, false },
 	{ "secondary: START as a member that it is not", AS_SECONDARY, STAGE_CONNECTED, bad_start,
 	  START_MEMBER, "START refused", false, false },
 

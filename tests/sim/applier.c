@@ -70,12 +70,13 @@ static bool is_silent(const struct item *item)
 }
 
 int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
-		    const struct ditto_wire_roster *roster)
+		    const struct word *word)
 {
 	struct item *item = item_new(n, h, data);
 	int err;
 
-	item->roster = *roster;
+	item->roster = word->roster;
+	item->lacking = word->absent.node;
 	if (item->core.kind == DITTO_ITEM_EXTENT)
 		err = ditto_apply_receive_extent(&n->apply, &item->core, h->overlap,
 						 h->flags & DITTO_WIREF_SYNC_END);
@@ -340,6 +341,7 @@ void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start
 	n->given = false;
 	n->upstream = c;
 	n->upstream_node = c->peer->id;
+	n->upstream_attach_id = c->hello.state.attach_id;
 	free_items(&reaped);
 }
 
@@ -367,6 +369,7 @@ void applier_set_position(struct node *n, u64 position)
 {
 	LIST_HEAD(reaped);
 
+	n->upstream_attach_id = 0;
 	ditto_apply_clear(&n->apply, &reaped);
 	ditto_apply_init(&n->apply, position, 0, false);
 	n->waiting = 0;

@@ -188,7 +188,7 @@ static int do_entry(struct conn *c, const struct ditto_wire_header *h, const u8 
 	memset(&word.roster, 0, sizeof(word.roster));
 	if (get_word(h, payload, &word, &why))
 		return complain(c, &why);
-	if (applier_receive(c->node, h, m->data, &word.roster)) {
+	if (applier_receive(c->node, h, m->data, &word)) {
 		/* A peer that is not hostile sends nothing out of order. */
 		broken("G4", "node %u: %s at %llu of %u is out of order", c->node->id,
 		       ditto_wire_type_name(h->type), h->position, c->peer->id);

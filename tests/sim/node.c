@@ -85,6 +85,7 @@ static void reset(struct node *n)
 	INIT_LIST_HEAD(&n->handed);
 	ditto_apply_init(&n->apply, 0, 0, false);
 	n->upstream = NULL;
+	n->upstream_attach_id = 0;
 	n->waiting = 0;
 	n->active = 0;
 	n->flush_due = false;

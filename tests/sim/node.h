@@ -161,6 +161,7 @@ struct word {
 /**
  * struct item - see kmod/applier.h
  * @handed: in node.handed: out of the core, not yet submitted
+ * @lacking: of SET: the node that lacks the range
  */
 struct item {
 	struct ditto_apply_item core;
@@ -170,6 +171,7 @@ struct item {
 	bool heated;
 	u64 *data;
 	struct ditto_wire_roster roster;
+	u32 lacking;
 };
 
 /**
@@ -220,6 +222,7 @@ struct node {
 	bool pump_due;
 	bool given;
 	u32 upstream_node;
+	u64 upstream_attach_id;
 	struct item *roster;
 	struct list_head handed;
 	struct ditto_wire_start target;
@@ -322,7 +325,7 @@ bool applier_idle(const struct node *n);
 u64 applier_position(const struct node *n);
 void applier_set_position(struct node *n, u64 position);
 int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
-		    const struct ditto_wire_roster *roster);
+		    const struct word *word);
 void applier_account(struct node *n, const struct ditto_wire_header *h, const struct word *word);
 void applier_pump(struct node *n);
 void applier_submit_handed(struct node *n);
@@ -372,7 +375,7 @@ void role_invalidate_peer(struct node *n, struct peer *p);
 /* A comparison has found that a sector of a target differs. */
 void role_found_bad(struct node *n, struct peer *p, u32 sector);
 int role_wait_idle(struct node *n);
-void role_orphans(struct node *n);
+void role_orphans(struct node *n, u32 source, u64 logged);
 int role_attach(struct node *n);
 int role_detach(struct node *n);
 

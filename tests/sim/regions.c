@@ -104,7 +104,7 @@ static void press(struct node *n)
 	if (n->upstream)
 		ditto_account_press(&n->account, n->apply.received);
 	else
-		ditto_account_orphans(&n->account);
+		ditto_account_orphans(&n->account, 0, 0);
 }
 
 static u32 cool_begin(struct node *n)

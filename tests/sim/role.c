@@ -133,10 +133,10 @@ static void promise(struct node *n, u32 members, bool force)
 	note("node %u: timeline %u", n->id, n->next_timeline->number);
 }
 
-void role_orphans(struct node *n)
+void role_orphans(struct node *n, u32 source, u64 logged)
 {
 	note("node %u: what is unsettled becomes bits, settled %llu", n->id, n->account.settled);
-	ditto_account_orphans(&n->account);
+	ditto_account_orphans(&n->account, source, logged);
 	regions_wake(n);
 }
 
@@ -182,7 +182,7 @@ int role_promote(struct node *n, bool force)
 	err = role_wait_idle(n);
 	if (err)
 		return err;
-	role_orphans(n);
+	role_orphans(n, 0, 0);
 	members = equal_peers(n);
 	promise(n, members, force);
 	record_promotion(n, members);
@@ -276,7 +276,7 @@ int role_demote(struct node *n)
 	roster_done(n);
 	/* All that was written is durable at whoever has no bits for it. */
 	ditto_account_settled(&n->account, ditto_stream_settled(&n->stream));
-	ditto_account_orphans(&n->account);
+	ditto_account_orphans(&n->account, 0, 0);
 	n->primary = false;
 	applier_set_position(n, n->stream.position);
 	n->md.flags &= ~DITTO_MDF_PRIMARY;
@@ -412,7 +412,7 @@ static int quiesce(struct node *n)
 		session_disconnect(&n->peers[i], DITTO_BYE_DOWN);
 	if (role_wait_idle(n))
 		return -ETIMEDOUT;
-	role_orphans(n);
+	role_orphans(n, 0, 0);
 	regions_empty(n);
 	n->md.durable_generation = n->md.generation;
 	n->md.durable_position = applier_position(n);

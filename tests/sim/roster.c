@@ -196,6 +196,8 @@ static void recorded(struct node *n, const struct item *item)
 {
 	u32 i;
 
+	if (item->lacking != n->id)
+		return;
 	for (i = item->core.range.start / 512; i <= item->core.range.last / 512; i++)
 		__clear_bit(i, n->disk.rotten);
 	n->disk.data_changes++;

@@ -39,6 +39,7 @@ static void send_start(struct peer *p, bool member, u64 position, u64 epoch)
 		.generation = md->generation,
 		.position = position,
 		.epoch = epoch,
+		.logged = ditto_stream_logged(&p->node->stream),
 	};
 	u8 buf[DITTO_WIRE_START_BYTES];
 
@@ -192,6 +193,14 @@ static void account_start(struct peer *p, const struct ditto_wire_start *start)
 		send_bitmap(p);
 }
 
+static bool same_primary(const struct peer *p)
+{
+	const struct node *n = p->node;
+
+	return n->upstream_attach_id && n->upstream_node == p->id &&
+	       n->upstream_attach_id == p->conn->hello.state.attach_id;
+}
+
 void session_start(struct peer *p)
 {
 	struct node *n = p->node;
@@ -207,7 +216,7 @@ void session_start(struct peer *p)
 	}
 	/* The new stream counts everything up to START as durable. */
 	node_flush(n, false);
-	role_orphans(n);
+	role_orphans(n, same_primary(p) ? BIT(p->id) : 0, c->start.logged);
 	keep_account(n);
 	n->next_timeline = c->start_timeline;
 	roster_start(n, &c->start);

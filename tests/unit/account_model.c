@@ -502,10 +502,10 @@ static void lose_upstream(struct node *n)
 
 /* Meeting, resync, joining. */
 
-static void orphans(struct node *n)
+static void orphans(struct node *n, u32 source, u64 logged)
 {
 	if (broken != NO_ORPHANS)
-		ditto_account_orphans(&n->acc);
+		ditto_account_orphans(&n->acc, source, logged);
 	else
 		ditto_intent_forget_positions(&n->log);
 }
@@ -514,8 +514,13 @@ static void start(struct node *n, bool member, u32 roster)
 {
 	struct node *p = &nodes[primary];
 	u64 position;
+	bool same;
 
-	orphans(n);
+	/* The same stream: its Primary has been up ever since. */
+	same = n->followed == stream_id || broken == ANY_PRIMARY;
+	orphans(n, same ? 1u << primary : 0,
+		broken == COLD_IS_LOGGED ? stream.position : ditto_stream_logged(&stream));
+	n->followed = stream_id;
 	position = ditto_stream_follow(&stream, n->id);
 	ditto_stream_count(&stream, n->id, position + 1);
 	ditto_account_start(&n->acc, position);
@@ -649,7 +654,7 @@ static void crash(struct node *n)
 		n->follows = false;
 	}
 	n->target = n->joining = false;
-	n->stream_id = n->cooling = n->head = n->tail = 0;
+	n->stream_id = n->followed = n->cooling = n->head = n->tail = 0;
 	memset(n->items, 0, sizeof(n->items));
 	memset(n->extents, 0, sizeof(n->extents));
 	for (i = 0; i < NODES; i++) {
@@ -685,7 +690,7 @@ static void abdicate(void)
 	n->position = stream.position;
 	n->stream_id = stream_id;
 	ditto_account_settled(&n->acc, ditto_stream_settled(&stream));
-	orphans(n);
+	orphans(n, 0, 0);
 	end_stream();
 }
 
@@ -697,7 +702,7 @@ static void promote(struct node *n)
 	for (i = 0; i < NODES; i++)
 		if (before && nodes[i].stream_id == before && nodes[i].position == n->position)
 			equal |= 1u << i;
-	orphans(n);
+	orphans(n, 0, 0);
 	primary = n->id;
 	stream_id = ++streams;
 	n->stream_id = stream_id;

@@ -34,6 +34,8 @@ enum rule {
 	EXTENT_UNMARKED,	/* a target's extent sets no bits for others */
 	BITS_EXACT,		/* a target's bits for others become the Primary's */
 	NO_ORPHANS,		/* what is unsettled is forgotten with the Primary */
+	COLD_IS_LOGGED,		/* the Primary says of all it has sent that it is logged */
+	ANY_PRIMARY,		/* a new Primary is taken for the one before */
 	ABSENT_TOO_MUCH,	/* ABSENT says more to be durable than is */
 	NOT_GIVEN,		/* a target does not hand over what it knows */
 	UNSAVED,		/* regions cool before bits are on disk */
@@ -86,6 +88,7 @@ struct node {
 	bool joining;
 
 	u64 stream_id;			/* whose data it holds, up to */
+	u64 followed;			/* the last one that it was sent */
 	u64 position;
 };
 

@@ -199,7 +199,7 @@ static void no_more_equal(void)
 			ditto_account_set(&acc, ME, 0, BLOCK);
 			break;
 		case 3:
-			ditto_account_orphans(&acc);
+			ditto_account_orphans(&acc, 0, 0);
 			break;
 		case 4:
 			ditto_account_start(&acc, 100);
@@ -239,16 +239,30 @@ static void without_a_primary(void)
 	wrote(11, 8);
 	wrote(0, 16);
 	ditto_account_settled(&acc, 10);
-	ditto_account_orphans(&acc);
+	ditto_account_orphans(&acc, 0, 0);
 	EXPECT_EQ(words[OTHER], REGION(1));
 	EXPECT_EQ(words[LOST], REGION(1));
 	EXPECT_EQ(acc.settled, 0);
 	EXPECT_EQ(acc.start, 0);
 	words[OTHER] = words[LOST] = 0;
-	ditto_account_orphans(&acc);
+	ditto_account_orphans(&acc, 0, 0);
 	EXPECT_EQ(words[OTHER] | words[LOST], 0);
 	/* All may cool: bits speak for them. */
 	EXPECT_EQ(ditto_intent_cool_begin(&log, 0, U64_MAX), ditto_intent_hot(&log));
+}
+
+/* The Primary that leads this node again has bits, and a log, of its own. */
+static void the_same_primary(void)
+{
+	setup();
+	ditto_account_start(&acc, 5);
+	wrote(10, 0);
+	wrote(11, 8);
+	wrote(12, 16);
+	ditto_account_settled(&acc, 10);
+	ditto_account_orphans(&acc, 1u << OTHER, 11);
+	EXPECT_EQ(words[LOST], REGION(1) | REGION(2));
+	EXPECT_EQ(words[OTHER], REGION(2));
 }
 
 /* The log was full of what is unsettled: bits speak, and the regions may cool. */
@@ -300,7 +314,7 @@ static void trace_2(void)
 	wrote(0, 7);
 	ditto_account_equal(&acc, 1u << OTHER | 1u << ME, 0);
 	ditto_account_settled(&acc, 10);
-	ditto_account_orphans(&acc);
+	ditto_account_orphans(&acc, 0, 0);
 	EXPECT_TRUE(words[LOST] & B(7));
 }
 
@@ -327,7 +341,7 @@ static void trace_5(void)
 		EXPECT_EQ(words[LOST], heard < 2 ? B(7) : 0);
 		if (heard > 0)
 			wrote(150, 7);
-		ditto_account_orphans(&acc);
+		ditto_account_orphans(&acc, 0, 0);
 		EXPECT_TRUE(words[LOST] & B(7));
 	}
 }
@@ -573,6 +587,7 @@ const struct test account_tests[] = {
 	{ "G2: what is settled does not become less", what_is_settled },
 	{ "G2: a target has handed over what it knew", handed_over },
 	{ "G2: what is unsettled without a Primary", without_a_primary },
+	{ "G2: what is unsettled for the Primary that is back", the_same_primary },
 	{ "G2: a log that is full of what is unsettled", pressed },
 	{ "G2: what was hot before a crash", after_a_crash },
 	{ "G2: trace 2, the third node", trace_2 },

@@ -275,6 +275,36 @@ static void cold_is_sent(void)
 	EXPECT_EQ(ditto_stream_settled(&stream), 1);
 }
 
+/* What a follower may have got before the local log speaks for it. */
+static void logged(void)
+{
+	start(10);
+	EXPECT_EQ(ditto_stream_logged(&stream), 10);
+	follow(1);
+	add_write(0);
+	add_cold(1);
+	add_write(2);
+	add_cold(3);
+	EXPECT_EQ(ditto_stream_logged(&stream), 11);
+	heat(14);
+	EXPECT_EQ(ditto_stream_logged(&stream), 11);
+	heat(12);
+	EXPECT_EQ(ditto_stream_logged(&stream), 14);
+}
+
+/* A lost follower may hold it, so it is waited for even where nobody follows. */
+static void logged_without_followers(void)
+{
+	start(0);
+	follow(1);
+	add_cold(0);
+	ack(1, 1);
+	drop(1);
+	EXPECT_EQ(ditto_stream_logged(&stream), 0);
+	heat(1);
+	EXPECT_EQ(ditto_stream_logged(&stream), 1);
+}
+
 const struct test stream_account_tests[] = {
 	{ "G2: an entry knows who is sent it", who_is_sent_it },
 	{ "G2: without followers all is settled", nobody_follows },
@@ -287,5 +317,7 @@ const struct test stream_account_tests[] = {
 	{ "G4: a cold write waits for its regions and what it overlaps", cold_and_overlapping },
 	{ "G4: others wait for a cold write", behind_a_cold_one },
 	{ "G2: a cold write is sent, and is not settled", cold_is_sent },
+	{ "G2: logged is before the first cold write", logged },
+	{ "G2: logged without followers", logged_without_followers },
 	{ }
 };
