@@ -210,11 +210,21 @@ static bool advance(struct ditto_applier *app)
 	       ditto_reader_waiting(app_resource(app)) || !app->upstream;
 }
 
+/*
+ * Under the lock: one less is active. With the last one the applier is idle, and
+ * as soon as the lock is dropped it may be shut down and freed.
+ */
+static void item_ends(struct ditto_applier *app)
+{
+	if (advance(app))
+		ditto_applier_kick(app);
+	app->active--;
+}
+
 static void item_written(struct ditto_item *item, blk_status_t status)
 {
 	struct ditto_applier *app = item->app;
 	unsigned long flags;
-	bool more;
 
 	trace_ditto_applied(app_resource(app), item);
 	if (status) {
@@ -230,11 +240,8 @@ static void item_written(struct ditto_item *item, blk_status_t status)
 	}
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_written(&app->core, &item->core);
-	more = advance(app);
-	app->active--;
+	item_ends(app);
 	spin_unlock_irqrestore(&app->lock, flags);
-	if (more)
-		ditto_applier_kick(app);
 }
 
 static void item_end_io(struct bio *bio)
@@ -410,7 +417,6 @@ static void flush_end_io(struct bio *bio)
 	struct ditto_resource *res = app_resource(app);
 	unsigned long flags;
 	LIST_HEAD(reaped);
-	bool more;
 
 	if (bio->bi_status) {
 		/* What was thought durable is not: nothing is acknowledged any more. */
@@ -420,12 +426,9 @@ static void flush_end_io(struct bio *bio)
 	bio_uninit(bio);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_flush_end(&app->core, &reaped);
-	more = advance(app);
-	app->active--;
+	item_ends(app);
 	spin_unlock_irqrestore(&app->lock, flags);
 	free_items(&reaped);
-	if (more)
-		ditto_applier_kick(app);
 }
 
 static void submit_flush(struct ditto_applier *app)
@@ -486,8 +489,9 @@ static void idle_work(struct work_struct *work)
 	again = app->upstream && (app->core.durable != app->core.received ||
 				  app->core.extent_durable != app->core.extent_received);
 	spin_unlock_irq(&app->lock);
+	/* Not by a kick: a shutdown has cancelled the pump when it waits for this. */
 	if (flush)
-		ditto_applier_kick(app);
+		ditto_applier_pump(app);
 	if (again)
 		queue_delayed_work(applier_wq, &app->idle, HZ);
 }

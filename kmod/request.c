@@ -449,8 +449,9 @@ void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out 
 		spin_lock_irqsave(&res->stream_lock, flags);
 		list_splice_tail_init(&out->ready, &res->submit);
 		list_splice_tail_init(&out->readers, &res->submit_readers);
-		spin_unlock_irqrestore(&res->stream_lock, flags);
+		/* Once the lock is dropped, all of it may end, and the resource go. */
 		queue_work(submit_wq, &res->submit_work);
+		spin_unlock_irqrestore(&res->stream_lock, flags);
 	}
 	dispatch_done(res, &out->done);
 	list_for_each_entry_safe(e, next, &out->released, ready) {

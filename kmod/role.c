@@ -84,6 +84,10 @@ static int check_promotion(struct ditto_resource *res, bool force, struct netlin
 	return refuse_promotion(res, why, who, extack);
 }
 
+/*
+ * What ends in an interrupt touches the resource for the last time under the
+ * lock that makes its end visible here: behind this a resource is freed.
+ */
 static bool all_idle(struct ditto_resource *res)
 {
 	u32 i;

@@ -87,8 +87,9 @@ static void item_read(struct ditto_local_read *read)
 
 	spin_lock_irqsave(&res->stream_lock, flags);
 	list_add_tail(&item->read_link, &res->verify.read);
-	spin_unlock_irqrestore(&res->stream_lock, flags);
+	/* Once the lock is dropped, the item may end, and the resource go. */
 	queue_work(verify_wq, &res->verify.work);
+	spin_unlock_irqrestore(&res->stream_lock, flags);
 }
 
 static void item_start(struct ditto_verify_item *item)
@@ -151,8 +152,9 @@ static void item_end(struct ditto_verify_item *item)
 			if (res->verify.peers & BIT(i) && res->peers[i])
 				res->peers[i]->verify_skipped += item->size;
 		list_del(&item->link);
-		res->verify.inflight--;
 		res->verify.done += item->size;
+		res->verify.inflight--;
+		queue_work(verify_wq, &res->verify.work);
 	}
 	spin_unlock_irq(&res->stream_lock);
 	if (again) {
@@ -160,7 +162,6 @@ static void item_end(struct ditto_verify_item *item)
 		return;
 	}
 	kfree(item);
-	queue_work(verify_wq, &res->verify.work);
 }
 
 static void item_ask(struct ditto_verify_item *item)
