@@ -16,6 +16,8 @@ static void peer_free(struct kref *ref)
 {
 	struct ditto_peer *peer = container_of(ref, struct ditto_peer, ref);
 
+	/* Who held a reference may have kicked it without a connection. */
+	ditto_syncer_shutdown(peer);
 	ditto_bitmap_free(peer);
 	ditto_resource_put(peer->res);
 	kfree(peer);

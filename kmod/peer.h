@@ -108,6 +108,7 @@ static inline struct ditto_peer *ditto_peer_get(struct ditto_peer *peer)
 	kref_get(&peer->ref);
 	return peer;
 }
+/* May sleep. */
 void ditto_peer_put(struct ditto_peer *peer);
 
 /* Under the resource's conf mutex. */

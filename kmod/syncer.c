@@ -337,6 +337,11 @@ void ditto_syncer_setup(struct ditto_peer *peer)
 	INIT_LIST_HEAD(&peer->sync.plan.sent);
 }
 
+void ditto_syncer_shutdown(struct ditto_peer *peer)
+{
+	cancel_work_sync(&peer->sync.work);
+}
+
 int ditto_syncer_init(void)
 {
 	int err;

@@ -23,6 +23,9 @@ struct ditto_wire_header;
 
 void ditto_syncer_setup(struct ditto_peer *peer);
 
+/* Nothing runs for @peer any more; nobody has a reference to it. May sleep. */
+void ditto_syncer_shutdown(struct ditto_peer *peer);
+
 /* The target has recorded Inconsistent; under conf. */
 void ditto_syncer_begin(struct ditto_peer *peer);
 

@@ -11,6 +11,9 @@
  *	netlink_fuzz garbage RESOURCE COUNT SEED
  *					random streams of attributes; names of
  *					other resources only, RESOURCE stays
+ *	netlink_fuzz gone RESOURCE COUNT
+ *					peers that go while their resync is being
+ *					resumed
  *	netlink_fuzz unprivileged RESOURCE
  *					every command and the multicast group are
  *					refused with EPERM
@@ -795,6 +798,50 @@ static void garbage(unsigned int count)
 	unchanged(&before);
 }
 
+/* What goes while it is being told something. */
+
+static int new_fuzz(void)
+{
+	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_NEW, "fuzz");
+	static const uint8_t uuid[16] = { 1 };
+
+	put(nlh, DITTO_A_UUID, uuid, sizeof(uuid));
+	mnl_attr_put_u32(nlh, DITTO_A_NODE_ID, 1);
+	return genl_talk(&genl, nlh, NULL, NULL);
+}
+
+static int new_peer(uint32_t node_id)
+{
+	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_PEER_NEW, "fuzz");
+
+	mnl_attr_put_u32(nlh, DITTO_A_PEER_ID, node_id);
+	mnl_attr_put_strz(nlh, DITTO_A_PEER_NAME, "peer");
+	return genl_talk(&genl, nlh, NULL, NULL);
+}
+
+static void gone(unsigned int count)
+{
+	char what[100];
+	unsigned int i, peer;
+	int err = 0;
+
+	snprintf(what, sizeof(what), "%u times, peers go while their resync is resumed", count);
+	for (i = 0; i < count && !err; i++) {
+		err = new_fuzz();
+		for (peer = 2; peer < 32 && !err; peer++)
+			err = new_peer(peer);
+		if (!err)
+			err = genl_command(&genl, DITTO_CMD_SYNC_RESUME, "fuzz", -1);
+		if (!err)
+			err = genl_command(&genl, DITTO_CMD_PEER_DEL, "fuzz", 31);
+		if (!err)
+			err = genl_command(&genl, DITTO_CMD_SYNC_RESUME, "fuzz", -1);
+		if (!err)
+			err = genl_command(&genl, DITTO_CMD_RESOURCE_DEL, "fuzz", -1);
+	}
+	report(!err, what, genl.text);
+}
+
 /* Without the capability. */
 
 static void unprivileged(bool group)
@@ -861,6 +908,8 @@ int main(int argc, char **argv)
 	} else if (!strcmp(argv[1], "garbage") && argc == 5) {
 		seed = strtoull(argv[4], NULL, 0);
 		garbage(atoi(argv[3]));
+	} else if (!strcmp(argv[1], "gone") && argc == 4) {
+		gone(atoi(argv[3]));
 	} else if (!strcmp(argv[1], "unprivileged")) {
 		unprivileged(true);
 	} else if (!strcmp(argv[1], "commands")) {
