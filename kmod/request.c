@@ -103,6 +103,7 @@ static void local_done(struct ditto_request *req)
 	if (req->status)
 		ditto_stream_local_failed(&res->stream, &req->entry);
 	ditto_stream_local_done(&res->stream, &req->entry, &out);
+	ditto_request_hold(res, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
 	ditto_request_dispatch(res, &out);
 }
@@ -306,6 +307,7 @@ static void add_own_now(struct ditto_request *req)
 	ditto_stream_out_init(&out);
 	spin_lock_irq(&res->stream_lock);
 	add_own(req, &out);
+	ditto_request_hold(res, &out);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_request_dispatch(res, &out);
 }
@@ -340,6 +342,7 @@ static bool add_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 jo
 		req->bits_length = ditto_wire_put_bits(&piece, words, req->bits);
 		add_own(req, &out);
 	}
+	ditto_request_hold(res, &out);
 	spin_unlock_irq(&res->stream_lock);
 	if (more)
 		ditto_request_dispatch(res, &out);
@@ -425,7 +428,7 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 		list_for_each_entry_safe(e, next, done, note) {
 			if (e->kind != DITTO_ENTRY_ROSTER && e->kind != DITTO_ENTRY_JOIN)
 				continue;
-			refcount_inc(&ditto_request_of(e)->ref);
+			/* With the reference. */
 			list_move_tail(&e->note, &res->roster_done);
 			roster = true;
 		}
@@ -437,7 +440,19 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 		list_del_init(&e->note);
 		if (ditto_request_of(e)->user)
 			end_user(ditto_request_of(e));
+		ditto_request_put(ditto_request_of(e));
 	}
+}
+
+void ditto_request_hold(struct ditto_resource *res, struct ditto_stream_out *out)
+{
+	struct ditto_entry *e;
+
+	lockdep_assert_held(&res->stream_lock);
+	list_for_each_entry(e, &out->done, note)
+		refcount_inc(&ditto_request_of(e)->ref);
+	list_for_each_entry(e, &out->released, ready)
+		refcount_inc(&ditto_request_of(e)->ref);
 }
 
 void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out *out)
@@ -457,6 +472,7 @@ void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out 
 	list_for_each_entry_safe(e, next, &out->released, ready) {
 		list_del_init(&e->ready);
 		free_local(ditto_request_of(e));
+		ditto_request_put(ditto_request_of(e));
 	}
 	list_for_each_entry_safe(e, next, &out->reaped, link) {
 		list_del_init(&e->link);

@@ -98,6 +98,11 @@ void ditto_request_add_absent(struct ditto_request *req, u64 durable,
 
 void ditto_request_put(struct ditto_request *req);
 
+/*
+ * Under stream_lock, after the calls of the core: keep what they hand out, which
+ * another CPU may reap as soon as the lock is dropped.
+ */
+void ditto_request_hold(struct ditto_resource *res, struct ditto_stream_out *out);
 /* Do what a call of the core has made possible; without stream_lock, any context. */
 void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out *out);
 

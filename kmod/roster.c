@@ -179,6 +179,7 @@ void ditto_roster_done(struct ditto_resource *res)
 	ditto_stream_out_init(&out);
 	spin_lock_irq(&res->stream_lock);
 	ditto_stream_unhold(&res->stream, &out);
+	ditto_request_hold(res, &out);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_request_dispatch(res, &out);
 }

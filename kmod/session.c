@@ -371,6 +371,7 @@ void ditto_session_leave(struct ditto_peer *peer, bool hold, bool tell)
 			absent = NULL;
 		}
 	}
+	ditto_request_hold(res, &out);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_request_dispatch(res, &out);
 	if (absent)
