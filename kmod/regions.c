@@ -364,7 +364,16 @@ int ditto_regions_attach(struct ditto_resource *res)
 	kvfree(numbers);
 	if (hot)
 		ditto_info(res, "%u regions were being written when it stopped", hot);
-	err = ditto_bitmap_write(res);
+	/*
+	 * A disk that comes back without having lost power may hold in its cache
+	 * what no region is hot for any more, and pages of bits that were read from
+	 * there just now, and are not written again: let neither be lost later.
+	 */
+	err = ditto_disk_flush(res->disk);
+	if (!err)
+		err = ditto_disk_flush_md(res->disk);
+	if (!err)
+		err = ditto_bitmap_write(res);
 	if (err) {
 		release(regions);
 		return err;

@@ -255,6 +255,12 @@ void regions_attach(struct node *n)
 	start(n, none);
 	for (index = 0; index < DISK_LOG_BLOCKS; index++)
 		recover(n, index, &sequence[index]);
+	/*
+	 * A disk that has not lost power may hold in its cache what no region is
+	 * hot for, and pages that were read from there.
+	 */
+	node_flush(n, false);
+	node_flush(n, true);
 	bitmap_write(n);
 	start(n, sequence);
 	commit(n);
