@@ -8,6 +8,7 @@
 #	make check		every test
 #	make check-debug	the selftests under KASAN, lockdep and kmemleak
 #	make check-6.12		the selftests on Linux 6.12
+#	make mutants		bugs put in on purpose: the simulator must find each
 #	make check-crash	a machine is killed 200 times (KILLS=N: so often)
 #	make lint		W=1, sparse, checkpatch, shellcheck
 #	make clean
@@ -43,6 +44,10 @@ check-6.12:
 check-crash:
 	@KILLS=$(or $(KILLS),200) scripts/check crash
 
+mutants:
+	scripts/setup build
+	$(MAKE) -C tests/sim mutants
+
 lint:
 	scripts/setup build lint
 	scripts/lint
@@ -58,4 +63,4 @@ clean:
 	rm -f ditto.ko ditto.mod ditto.mod.c ditto.mod.o ditto.o Module.symvers modules.order
 	rm -f kmod/*.o kmod/core/*.o kmod/.*.cmd kmod/core/.*.cmd .*.cmd
 
-.PHONY: all module userspace install demo check check-debug check-6.12 check-crash lint clean
+.PHONY: all module userspace install demo check check-debug check-6.12 check-crash mutants lint clean

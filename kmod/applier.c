@@ -227,10 +227,8 @@ static void item_written(struct ditto_item *item, blk_status_t status)
 	unsigned long flags;
 
 	trace_ditto_applied(app_resource(app), item);
-	if (status) {
-		WRITE_ONCE(app_resource(app)->disk->failed, true);
-		ditto_resource_event(app_resource(app), DITTO_RES_DISK_FAILED);
-	}
+	if (status)
+		ditto_resource_disk_error(app_resource(app));
 	free_data(item);
 	if (item->heated) {
 		spin_lock_irqsave(&app_resource(app)->stream_lock, flags);
@@ -418,11 +416,9 @@ static void flush_end_io(struct bio *bio)
 	unsigned long flags;
 	LIST_HEAD(reaped);
 
-	if (bio->bi_status) {
-		/* What was thought durable is not: nothing is acknowledged any more. */
-		WRITE_ONCE(res->disk->failed, true);
-		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
-	}
+	/* What was thought durable is not: nothing is acknowledged any more. */
+	if (bio->bi_status)
+		ditto_resource_disk_error(res);
 	bio_uninit(bio);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_flush_end(&app->core, &reaped);

@@ -8,10 +8,12 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "answer.h"
 #include "device.h"
 #include "disk.h"
 #include "log.h"
 #include "peer.h"
+#include "remote_read.h"
 #include "request.h"
 #include "resource.h"
 #include "state.h"
@@ -198,6 +200,11 @@ static void connection_timer(struct work_struct *work)
 				      READ_ONCE(res->options.timeout_ms));
 		return;
 	}
+	if (ditto_remote_read_late(conn, timeout)) {
+		ditto_connection_fail(conn, false, "a read was not answered within %u ms",
+				      READ_ONCE(res->options.timeout_ms));
+		return;
+	}
 	if (stalled(conn, timeout)) {
 		ditto_connection_fail(conn, false, "a write was not acknowledged within %u ms",
 				      READ_ONCE(res->options.timeout_ms));
@@ -298,6 +305,7 @@ struct ditto_connection *ditto_connection_new(struct ditto_peer *peer, u64 cooki
 	INIT_DELAYED_WORK(&conn->timer, connection_timer);
 	spin_lock_init(&conn->queue_lock);
 	INIT_LIST_HEAD(&conn->extents);
+	INIT_LIST_HEAD(&conn->answers);
 	for (i = 0; i < DITTO_LANES; i++) {
 		conn->lanes[i].conn = conn;
 		conn->lanes[i].id = i;
@@ -363,6 +371,7 @@ void ditto_connection_close(struct ditto_connection *conn)
 		ditto_lane_send_abort(&conn->lanes[i]);
 		ditto_lane_receive_abort(&conn->lanes[i]);
 	}
+	ditto_answer_forget(conn);
 }
 
 void ditto_connection_unpark(struct ditto_connection *conn)

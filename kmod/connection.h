@@ -21,6 +21,8 @@
 #include "core/wire.h"
 
 struct bio;
+struct ditto_answer;
+struct ditto_extent_io;
 struct ditto_item;
 struct ditto_peer;
 struct ditto_request;
@@ -51,6 +53,7 @@ struct ditto_message {
  * @vec: of @iter, for payloads that go to @small
  * @small: all payloads but those of writes and extents
  * @item: of a write or extent
+ * @data: pages for the payload: @item's, or those of what was read for us
  * @sequence: of the next message
  * @parked: nothing is read for the time being
  */
@@ -64,6 +67,7 @@ struct ditto_lane_rx {
 	struct kvec vec;
 	u8 small[DITTO_WIRE_MAX_SUMS];
 	struct ditto_item *item;
+	struct bio *data;
 	u32 sequence;
 	bool parked;
 };
@@ -79,6 +83,7 @@ struct ditto_lane_rx {
  * @vec_sent: bytes of it gone
  * @request: whose pages @data are; a reference is held
  * @extent: whose pages @data are
+ * @answer: whose pages @data are
  * @settled: of the stream's position, as last told on this lane
  * @settled_at: jiffies, when a message said nothing else
  * @sequence: of the next message
@@ -93,6 +98,7 @@ struct ditto_lane_tx {
 	u32 vec_sent;
 	struct ditto_request *request;
 	struct ditto_extent_io *extent;
+	struct ditto_answer *answer;
 	u64 settled;
 	unsigned long settled_at;
 	u32 sequence;
@@ -128,6 +134,7 @@ enum ditto_connection_flag {
 	DITTO_CONN_FINAL,	/* do not connect again by itself */
 	DITTO_CONN_GREETED,	/* HELLO has come */
 	DITTO_CONN_NO_EXTENTS,	/* @extents is empty and stays so; under queue_lock */
+	DITTO_CONN_NO_ANSWERS,	/* the same of @answers */
 };
 
 /**
@@ -135,8 +142,10 @@ enum ditto_connection_flag {
  * @ref: one for the peer, one for each context that may outlive it there
  * @cookie: of the session
  * @flags: bits of enum ditto_connection_flag
- * @queue_lock: protects the lanes' queues and @extents
+ * @queue_lock: protects the lanes' queues, @extents and @answers
  * @extents: struct ditto_extent_io whose data is there
+ * @answers: struct ditto_answer whose data is there
+ * @answering: how many answers there are, with those that are being read
  * @hello: the peer's, from when DITTO_PEER_HELLO is told
  * @start: the peer's, from when DITTO_PEER_START is told
  * @position: of the last entry sent whole; only the work's
@@ -153,6 +162,8 @@ struct ditto_connection {
 	struct work_struct free_work;
 	spinlock_t queue_lock;
 	struct list_head extents;
+	struct list_head answers;
+	u32 answering;
 	struct ditto_wire_hello hello;
 	struct ditto_wire_start start;
 	u64 position;

@@ -12,16 +12,15 @@
 #include "disk.h"
 #include "log.h"
 #include "reader.h"
+#include "remote_read.h"
 #include "request.h"
 #include "resource.h"
 
 #define POOL_READS	64
 
-/* A read on its way to the local disk. */
+/* A read on its way to the local disk, or to a peer's. */
 struct device_read {
-	struct ditto_device *dev;
-	struct bio *user;
-	unsigned long start;
+	struct ditto_remote_read remote;
 	struct bio bio;		/* last: bioset front padding */
 };
 
@@ -75,19 +74,28 @@ void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t
 	percpu_ref_put(&dev->users);
 }
 
+void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status)
+{
+	struct device_read *read = container_of(remote, struct device_read, remote);
+	struct ditto_device *dev = remote->dev;
+	struct bio *user = remote->user;
+	unsigned long start = remote->start;
+
+	bio_put(&read->bio);
+	user->bi_status = status;
+	ditto_device_end_bio(dev, user, start);
+}
+
 static void read_end_io(struct bio *bio)
 {
 	struct device_read *read = container_of(bio, struct device_read, bio);
-	struct bio *user = read->user;
-	struct ditto_device *dev = read->dev;
-	unsigned long start = read->start;
 
 	if (bio->bi_status) {
-		user->bi_status = bio->bi_status;
-		ditto_resource_event(dev->res, DITTO_RES_DISK_FAILED);
+		ditto_resource_disk_error(read->remote.dev->res);
+		ditto_remote_read_submit(&read->remote);
+	} else {
+		ditto_device_read_end(&read->remote, BLK_STS_OK);
 	}
-	bio_put(bio);
-	ditto_device_end_bio(dev, user, start);
 }
 
 void ditto_device_read(struct ditto_device *dev, struct bio *user)
@@ -96,17 +104,17 @@ void ditto_device_read(struct ditto_device *dev, struct bio *user)
 	struct device_read *read;
 	struct bio *bio;
 
-	if (READ_ONCE(disk->failed)) {
-		ditto_device_refuse(dev, user, BLK_STS_IOERR);
-		return;
-	}
 	bio = bio_alloc_clone(disk->backing.bdev, user, GFP_NOIO, &read_set);
 	read = container_of(bio, struct device_read, bio);
-	read->dev = dev;
-	read->user = user;
-	read->start = bio_start_io_acct(user);
+	read->remote.dev = dev;
+	read->remote.user = user;
+	read->remote.tried = 0;
+	read->remote.start = bio_start_io_acct(user);
 	bio->bi_end_io = read_end_io;
-	submit_bio_noacct(bio);
+	if (READ_ONCE(disk->failed))
+		ditto_remote_read_submit(&read->remote);
+	else
+		submit_bio_noacct(bio);
 }
 
 static void serve_primary(struct ditto_device *dev, struct bio *bio)

@@ -9,6 +9,7 @@
 #include <linux/percpu-refcount.h>
 #include <linux/percpu.h>
 
+struct ditto_remote_read;
 struct ditto_resource;
 
 /*
@@ -72,8 +73,10 @@ void ditto_device_set_role(struct ditto_device *dev, bool primary);
 /* End a bio that has not been begun; any context. */
 void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t status);
 
-/* Serve a read from the local disk. */
+/* Serve a read from the local disk, or, where that cannot, from a peer's. */
 void ditto_device_read(struct ditto_device *dev, struct bio *user);
+/* A read that went to a peer has ended; any context. */
+void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status);
 
 /* End a bio whose statistics have been started; any context. */
 void ditto_device_end_bio(struct ditto_device *dev, struct bio *bio, unsigned long start);

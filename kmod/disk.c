@@ -5,10 +5,14 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kref.h>
+#include <linux/module.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
 #include "log.h"
+
+/* Lets go of disks whose I/O returned after they were given up. */
+static struct workqueue_struct *disk_wq;
 
 /*
  * One access to a disk whose end may never come: the memory belongs to the
@@ -280,6 +284,34 @@ static int open_devices(struct ditto_disk *disk, struct netlink_ext_ack *extack)
 	return 0;
 }
 
+static void disk_close(struct ditto_disk *disk)
+{
+	if (disk->meta.bdev)
+		ditto_bdev_close(&disk->meta);
+	if (disk->backing.bdev)
+		ditto_bdev_close(&disk->backing);
+	mutex_destroy(&disk->pages);
+	kfree(disk->meta_path);
+	kfree(disk->path);
+	kfree(disk);
+}
+
+static void disk_free_work(struct work_struct *work)
+{
+	struct ditto_disk *disk = container_of(work, struct ditto_disk, free_work);
+
+	pr_info("ditto: %s has returned all that it was given, and is let go\n", disk->path);
+	disk_close(disk);
+	module_put(THIS_MODULE);
+}
+
+static void disk_free(struct kref *ref)
+{
+	struct ditto_disk *disk = container_of(ref, struct ditto_disk, ref);
+
+	queue_work(disk_wq, &disk->free_work);
+}
+
 struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, const u8 *uuid,
 				   u32 node_id, struct netlink_ext_ack *extack)
 {
@@ -288,6 +320,8 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
 
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
+	kref_init(&disk->ref);
+	INIT_WORK(&disk->free_work, disk_free_work);
 	mutex_init(&disk->pages);
 	disk->path = kstrdup(path, GFP_KERNEL);
 	disk->meta_path = meta_path ? kstrdup(meta_path, GFP_KERNEL) : NULL;
@@ -311,14 +345,38 @@ fail:
 	return ERR_PTR(err);
 }
 
+struct ditto_disk *ditto_disk_get(struct ditto_disk *disk)
+{
+	kref_get(&disk->ref);
+	return disk;
+}
+
+void ditto_disk_put(struct ditto_disk *disk)
+{
+	kref_put(&disk->ref, disk_free);
+}
+
 void ditto_disk_close(struct ditto_disk *disk)
 {
-	if (disk->meta.bdev)
-		ditto_bdev_close(&disk->meta);
-	if (disk->backing.bdev)
-		ditto_bdev_close(&disk->backing);
-	mutex_destroy(&disk->pages);
-	kfree(disk->meta_path);
-	kfree(disk->path);
-	kfree(disk);
+	/* The only reference: nobody else can get one any more. */
+	if (kref_read(&disk->ref) == 1) {
+		disk_close(disk);
+		return;
+	}
+	pr_warn("ditto: %s has not returned all that it was given: it stays open, and the module loaded, until it does\n",
+		disk->path);
+	/* The last reference lets go of it. */
+	__module_get(THIS_MODULE);
+	ditto_disk_put(disk);
+}
+
+int ditto_disk_init(void)
+{
+	disk_wq = alloc_workqueue("ditto_disk", 0, 0);
+	return disk_wq ? 0 : -ENOMEM;
+}
+
+void ditto_disk_exit(void)
+{
+	destroy_workqueue(disk_wq);
 }

@@ -6,8 +6,10 @@
 #define DITTO_DISK_H
 
 #include <linux/blk_types.h>
+#include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "core/md.h"
@@ -19,6 +21,8 @@ struct netlink_ext_ack;
 
 /**
  * struct ditto_disk - an attached backing device
+ * @ref: one while it is attached, one for each request that it was given up with
+ * @free_work: closes it when the last of these has returned
  * @backing: holds the data
  * @meta: holds the metadata; not open where it is internal
  * @path: of the backing device, as the administrator gave it
@@ -30,6 +34,8 @@ struct netlink_ext_ack;
  * @failed: an I/O error made it useless; never goes back to false
  */
 struct ditto_disk {
+	struct kref ref;
+	struct work_struct free_work;
 	struct ditto_bdev backing;
 	struct ditto_bdev meta;
 	char *path;
@@ -55,8 +61,15 @@ struct ditto_disk {
 struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, const u8 *uuid,
 				   u32 node_id, struct netlink_ext_ack *extack);
 
-/* Let go of the device; nothing refers to it any more. May sleep. */
+/*
+ * Let go of the device. Where requests were given up with it, the device stays
+ * open and the module loaded until all have returned (G7). May sleep.
+ */
 void ditto_disk_close(struct ditto_disk *disk);
+
+/* For a request that is given up; any context. */
+struct ditto_disk *ditto_disk_get(struct ditto_disk *disk);
+void ditto_disk_put(struct ditto_disk *disk);
 
 /**
  * ditto_disk_write_md() - make the superblock in memory the one on disk
@@ -83,5 +96,8 @@ int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, boo
 
 /* Make durable what was written to the metadata. After an error the disk has failed. */
 int ditto_disk_flush_md(struct ditto_disk *disk);
+
+int ditto_disk_init(void);
+void ditto_disk_exit(void);
 
 #endif /* DITTO_DISK_H */

@@ -14,6 +14,7 @@
 #include "message.h"
 #include "payload.h"
 #include "peer.h"
+#include "remote_read.h"
 #include "resource.h"
 #include "trace.h"
 
@@ -95,8 +96,17 @@ static int accept_header(struct ditto_lane *lane)
 					      ditto_wire_type_name(rx->header.type));
 			return -EPROTO;
 		}
-		iov_iter_bvec(&rx->iter, ITER_DEST, rx->item->bio->bi_io_vec,
-			      rx->item->bio->bi_vcnt, rx->left);
+		rx->data = rx->item->bio;
+	} else if (rx->header.type == DITTO_WIRE_READ_DATA) {
+		rx->data = ditto_remote_read_room(conn, &rx->header);
+		if (!rx->data) {
+			ditto_connection_fail(conn, false, "READ_DATA: nobody has asked");
+			return -EPROTO;
+		}
+	}
+	if (rx->data) {
+		iov_iter_bvec(&rx->iter, ITER_DEST, rx->data->bi_io_vec, rx->data->bi_vcnt,
+			      rx->left);
 	} else {
 		rx->vec.iov_base = rx->small;
 		rx->vec.iov_len = rx->left;
@@ -112,7 +122,7 @@ static int check_payload(struct ditto_lane *lane)
 
 	if (!(rx->header.flags & DITTO_WIREF_CRC))
 		return 0;
-	crc = rx->item ? ditto_payload_crc(rx->item->bio) :
+	crc = rx->data ? ditto_payload_crc(rx->data) :
 	      ~ditto_crc32c(~0u, rx->small, rx->header.length);
 	if (crc == rx->header.payload_crc)
 		return 0;
@@ -127,6 +137,7 @@ static int receive_part(struct ditto_lane *lane)
 {
 	struct ditto_lane_rx *rx = &lane->rx;
 	struct ditto_item *item;
+	struct bio *data;
 	int ret;
 
 	if (!rx->in_payload) {
@@ -155,7 +166,13 @@ static int receive_part(struct ditto_lane *lane)
 		return ret;
 	rx->in_payload = false;
 	item = rx->item;
+	data = rx->data;
 	rx->item = NULL;
+	rx->data = NULL;
+	if (rx->header.type == DITTO_WIRE_READ_DATA) {
+		ret = ditto_remote_read_data(lane->conn, &rx->header, data);
+		return ret ? ret : 1;
+	}
 	ret = ditto_message_execute(lane->conn, &rx->header, rx->small, item);
 	return ret ? ret : 1;
 }
@@ -182,5 +199,8 @@ void ditto_lane_receive_abort(struct ditto_lane *lane)
 {
 	if (lane->rx.item)
 		ditto_item_free(lane->rx.item);
+	else if (lane->rx.data)
+		ditto_payload_free(lane->rx.data);
 	lane->rx.item = NULL;
+	lane->rx.data = NULL;
 }

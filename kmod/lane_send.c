@@ -7,6 +7,7 @@
 #include <linux/sched/mm.h>
 #include <net/sock.h>
 
+#include "answer.h"
 #include "compat.h"
 #include "connection.h"
 #include "payload.h"
@@ -159,7 +160,9 @@ static bool load_entry(struct ditto_lane *lane)
 	case DITTO_ENTRY_WRITE:
 	case DITTO_ENTRY_DISCARD:
 	case DITTO_ENTRY_ZEROES:
-		header.followers = e->followers | BIT(lane->conn->res->node_id);
+		header.followers = e->followers;
+		if (!(e->flags & DITTO_ENTRYF_NOT_HERE))
+			header.followers |= BIT(lane->conn->res->node_id);
 		fallthrough;
 	case DITTO_ENTRY_SET:
 		header.offset = e->range.start;
@@ -216,6 +219,19 @@ static bool load_extent(struct ditto_lane *lane)
 	return true;
 }
 
+static bool load_answer(struct ditto_lane *lane)
+{
+	struct ditto_wire_header header = {};
+	struct ditto_answer *answer = ditto_answer_next(lane->conn, &header);
+
+	if (!answer)
+		return false;
+	load(lane, &header, 0,
+	     header.type == DITTO_WIRE_READ_DATA ? ditto_answer_data(answer) : NULL);
+	lane->tx.answer = answer;
+	return true;
+}
+
 static bool fill(struct ditto_lane *lane)
 {
 	if (load_message(lane))
@@ -226,7 +242,7 @@ static bool fill(struct ditto_lane *lane)
 	case DITTO_LANE_WRITES:
 		return load_entry(lane) || load_settled(lane);
 	default:
-		return load_extent(lane);
+		return load_answer(lane) || load_extent(lane);
 	}
 }
 
@@ -286,10 +302,13 @@ static void finish(struct ditto_lane *lane)
 	}
 	if (tx->extent)
 		ditto_syncer_sent(tx->extent);
+	if (tx->answer)
+		ditto_answer_sent(lane->conn, tx->answer);
 	tx->length = 0;
 	tx->data = NULL;
 	tx->request = NULL;
 	tx->extent = NULL;
+	tx->answer = NULL;
 }
 
 int ditto_lane_send(struct ditto_lane *lane)
@@ -318,6 +337,8 @@ void ditto_lane_send_abort(struct ditto_lane *lane)
 {
 	if (lane->tx.extent)
 		ditto_syncer_sent(lane->tx.extent);
+	if (lane->tx.answer)
+		ditto_answer_sent(lane->conn, lane->tx.answer);
 	if (lane->tx.request)
 		ditto_request_put(lane->tx.request);
 	memset(&lane->tx, 0, sizeof(lane->tx));

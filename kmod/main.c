@@ -6,9 +6,11 @@
 #include "connection.h"
 #include "debug.h"
 #include "device.h"
+#include "disk.h"
 #include "netlink.h"
 #include "payload.h"
 #include "regions.h"
+#include "remote_read.h"
 #include "request.h"
 #include "resource.h"
 #include "syncer.h"
@@ -21,6 +23,9 @@ static int __init ditto_init(void)
 	err = ditto_payload_init();
 	if (err)
 		return err;
+	err = ditto_disk_init();
+	if (err)
+		goto no_disk;
 	err = ditto_regions_init();
 	if (err)
 		goto no_regions;
@@ -36,6 +41,9 @@ static int __init ditto_init(void)
 	err = ditto_verify_init();
 	if (err)
 		goto no_verify;
+	err = ditto_remote_read_init();
+	if (err)
+		goto no_remote_read;
 	err = ditto_connection_init();
 	if (err)
 		goto no_connection;
@@ -58,6 +66,8 @@ no_resource:
 no_device:
 	ditto_connection_exit();
 no_connection:
+	ditto_remote_read_exit();
+no_remote_read:
 	ditto_verify_exit();
 no_verify:
 	ditto_syncer_exit();
@@ -68,6 +78,8 @@ no_applier:
 no_request:
 	ditto_regions_exit();
 no_regions:
+	ditto_disk_exit();
+no_disk:
 	ditto_payload_exit();
 	return err;
 }
@@ -79,11 +91,13 @@ static void __exit ditto_exit(void)
 	ditto_debug_exit();
 	ditto_device_exit();
 	ditto_connection_exit();
+	ditto_remote_read_exit();
 	ditto_verify_exit();
 	ditto_syncer_exit();
 	ditto_applier_exit();
 	ditto_request_exit();
 	ditto_regions_exit();
+	ditto_disk_exit();
 	ditto_payload_exit();
 }
 

@@ -3,6 +3,7 @@
 
 #include <linux/blkdev.h>
 
+#include "answer.h"
 #include "applier.h"
 #include "connection.h"
 #include "device.h"
@@ -10,6 +11,7 @@
 #include "log.h"
 #include "peer.h"
 #include "reader.h"
+#include "remote_read.h"
 #include "request.h"
 #include "resource.h"
 #include "syncer.h"
@@ -321,6 +323,22 @@ static int do_read_at(struct ditto_connection *conn, const struct ditto_wire_hea
 	return 0;
 }
 
+static int do_read(struct ditto_connection *conn, const struct ditto_wire_header *header,
+		   const u8 *payload)
+{
+	if (ditto_answer_begin(conn, header))
+		return protocol(conn, header, "too many at once");
+	return 0;
+}
+
+static int do_read_failed(struct ditto_connection *conn, const struct ditto_wire_header *header,
+			  const u8 *payload)
+{
+	if (ditto_remote_read_failed(conn, header))
+		return protocol(conn, header, "nobody has asked");
+	return 0;
+}
+
 int ditto_message_execute(struct ditto_connection *conn, const struct ditto_wire_header *header,
 			  const u8 *payload, struct ditto_item *item)
 {
@@ -339,6 +357,8 @@ int ditto_message_execute(struct ditto_connection *conn, const struct ditto_wire
 		[DITTO_WIRE_BITMAP]	= do_bitmap,
 		[DITTO_WIRE_VERIFY_ASK]	= do_verify_ask,
 		[DITTO_WIRE_VERIFY_SUMS] = do_verify_sums,
+		[DITTO_WIRE_READ]	= do_read,
+		[DITTO_WIRE_READ_FAILED] = do_read_failed,
 	};
 
 	if (header->type < DITTO_WIRE_TYPES && execute[header->type])

@@ -61,8 +61,7 @@ void ditto_regions_put(struct ditto_resource *res, u64 start, u64 last)
 static void write_failed(struct ditto_resource *res, int err)
 {
 	ditto_warn(res, "cannot write the intent log: error %d", err);
-	WRITE_ONCE(res->disk->failed, true);
-	ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	ditto_resource_disk_error(res);
 }
 
 /* After an error the disk has failed: what waits goes on, and hears of it. */
@@ -202,10 +201,8 @@ static int cool(struct ditto_resource *res)
 		err = ditto_bitmap_write(res);
 	if (err == -ENOMEM)
 		return 0;
-	if (err) {
-		WRITE_ONCE(res->disk->failed, true);
-		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
-	}
+	if (err)
+		ditto_resource_disk_error(res);
 	spin_lock_irq(&res->stream_lock);
 	ditto_intent_cool_end(&res->regions.core);
 	spin_unlock_irq(&res->stream_lock);

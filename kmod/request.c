@@ -60,21 +60,6 @@ static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u3
 	return req;
 }
 
-void ditto_request_put(struct ditto_request *req)
-{
-	if (!refcount_dec_and_test(&req->ref))
-		return;
-	if (req->entry.kind == DITTO_ENTRY_BITS)
-		kfree(req->bits);
-	mempool_free(req, &request_pool);
-}
-
-static bool has_range(const struct ditto_request *req)
-{
-	return req->entry.kind == DITTO_ENTRY_WRITE || req->entry.kind == DITTO_ENTRY_DISCARD ||
-	       req->entry.kind == DITTO_ENTRY_ZEROES;
-}
-
 static void free_local(struct ditto_request *req)
 {
 	struct bio *local = req->local;
@@ -88,6 +73,29 @@ static void free_local(struct ditto_request *req)
 		bio_put(local);
 }
 
+void ditto_request_put(struct ditto_request *req)
+{
+	struct ditto_disk *remnant;
+
+	if (!refcount_dec_and_test(&req->ref))
+		return;
+	remnant = req->remnant;
+	if (remnant)
+		free_local(req);
+	if (req->entry.kind == DITTO_ENTRY_BITS)
+		kfree(req->bits);
+	mempool_free(req, &request_pool);
+	/* Last: it may be what keeps the module. */
+	if (remnant)
+		ditto_disk_put(remnant);
+}
+
+static bool has_range(const struct ditto_request *req)
+{
+	return req->entry.kind == DITTO_ENTRY_WRITE || req->entry.kind == DITTO_ENTRY_DISCARD ||
+	       req->entry.kind == DITTO_ENTRY_ZEROES;
+}
+
 static void local_done(struct ditto_request *req)
 {
 	struct ditto_resource *res = req->res;
@@ -95,54 +103,60 @@ static void local_done(struct ditto_request *req)
 	unsigned long flags;
 
 	if (req->status)
-		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+		ditto_resource_disk_error(res);
 	ditto_stream_out_init(&out);
 	spin_lock_irqsave(&res->stream_lock, flags);
-	if (has_range(req))
+	if (req->heated)
 		ditto_regions_put(res, req->entry.range.start, req->entry.range.last);
 	if (req->status)
-		ditto_stream_local_failed(&res->stream, &req->entry);
+		ditto_stream_disk_failed(&res->stream);
 	ditto_stream_local_done(&res->stream, &req->entry, &out);
 	ditto_request_hold(res, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
 	ditto_request_dispatch(res, &out);
 }
 
+/* The disk is done with it, in time or long after it was given up. */
+static void leg_ends(struct ditto_request *req, blk_status_t status)
+{
+	if (atomic_cmpxchg(&req->leg, DITTO_LEG_SUBMITTED, DITTO_LEG_ENDED) ==
+	    DITTO_LEG_SUBMITTED) {
+		req->status = status;
+		local_done(req);
+	}
+	ditto_request_put(req);
+}
+
 static void local_end_io(struct bio *bio)
 {
-	struct ditto_request *req = bio->bi_private;
-
-	req->status = bio->bi_status;
-	local_done(req);
+	leg_ends(bio->bi_private, bio->bi_status);
 }
 
 static void zero_work(struct work_struct *work)
 {
 	struct ditto_request *req = container_of(work, struct ditto_request, work);
 	struct ditto_range *range = &req->entry.range;
-	unsigned int flags = 0;
-	int err;
 
-	/* A discard zeroes: copies that differ in what they lost would differ. */
-	if (req->entry.kind == DITTO_ENTRY_ZEROES && (req->user->bi_opf & REQ_NOUNMAP))
-		flags = BLKDEV_ZERO_NOUNMAP;
-	err = blkdev_issue_zeroout(req->res->disk->backing.bdev, range->start >> SECTOR_SHIFT,
-				   (range->last - range->start + 1) >> SECTOR_SHIFT, GFP_NOIO,
-				   flags);
-	req->status = errno_to_blk_status(err);
-	local_done(req);
+	leg_ends(req, errno_to_blk_status(
+		blkdev_issue_zeroout(req->zero_bdev, range->start >> SECTOR_SHIFT,
+				     (range->last - range->start + 1) >> SECTOR_SHIFT, GFP_NOIO,
+				     req->zero_flags)));
 }
 
 /* May complete the request before it returns. */
 static void submit_local(struct ditto_request *req)
 {
 	trace_ditto_local(req);
+	refcount_inc(&req->ref);
+	/* A full barrier: whoever gives the disk up sees this, or we see that. */
+	atomic_xchg(&req->leg, DITTO_LEG_SUBMITTED);
 	if (READ_ONCE(req->res->disk->failed)) {
-		req->status = BLK_STS_IOERR;
-		local_done(req);
+		leg_ends(req, BLK_STS_IOERR);
 	} else if (req->local) {
 		submit_bio_noacct(req->local);
 	} else {
+		/* By then it may be given up, and the resource gone. */
+		req->zero_bdev = req->res->disk->backing.bdev;
 		INIT_WORK(&req->work, zero_work);
 		queue_work(submit_wq, &req->work);
 	}
@@ -219,11 +233,14 @@ static bool add_entry(struct ditto_request *req, bool *ready)
 	struct ditto_range *range = &req->entry.range;
 	enum ditto_heat heat = DITTO_HEAT_HOT;
 
-	if (has_range(req)) {
+	if (has_range(req) && !READ_ONCE(res->disk->failed)) {
 		heat = ditto_regions_take(res, &req->regions, range->start, range->last,
 					  res->stream.position + 1);
 		if (heat == DITTO_HEAT_FULL)
 			return false;
+		req->heated = true;
+	}
+	if (has_range(req)) {
 		ditto_account_write(&res->account, res->stream.nodes | BIT(res->node_id),
 				    range->start, range->last - range->start + 1);
 	}
@@ -271,11 +288,20 @@ static void request_retry(struct ditto_region_user *user)
 		submit_local(req);
 }
 
+/* A discard zeroes, too: copies that differ in what they lost would differ. */
+static unsigned int zero_flags(const struct bio *user)
+{
+	if (bio_op(user) == REQ_OP_WRITE_ZEROES && user->bi_opf & REQ_NOUNMAP)
+		return BLKDEV_ZERO_NOUNMAP;
+	return 0;
+}
+
 void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 {
 	struct ditto_request *req = request_new(res, entry_kind(user), entry_flags(user));
 
 	req->user = user;
+	req->zero_flags = zero_flags(user);
 	req->start = bio_start_io_acct(user);
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
@@ -407,8 +433,9 @@ static void end_user(struct ditto_request *req)
 
 	req->user = NULL;
 	trace_ditto_done(req);
-	/* With a failed disk nothing is recorded, so nothing ends well (G1). */
-	user->bi_status = READ_ONCE(req->res->disk->failed) ? BLK_STS_IOERR : req->status;
+	/* What the local disk has failed to write is at others by now (G8). */
+	if (req->entry.flags & DITTO_ENTRYF_FAILED)
+		user->bi_status = req->status ? req->status : BLK_STS_IOERR;
 	ditto_device_end_bio(req->res->device, user, req->start);
 }
 
@@ -471,13 +498,54 @@ void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out 
 	dispatch_done(res, &out->done);
 	list_for_each_entry_safe(e, next, &out->released, ready) {
 		list_del_init(&e->ready);
-		free_local(ditto_request_of(e));
+		/* The disk may read what it was given up with for a long time yet. */
+		if (!ditto_request_of(e)->remnant)
+			free_local(ditto_request_of(e));
 		ditto_request_put(ditto_request_of(e));
 	}
 	list_for_each_entry_safe(e, next, &out->reaped, link) {
 		list_del_init(&e->link);
 		ditto_request_put(ditto_request_of(e));
 	}
+}
+
+/* Under stream_lock: the disk has it, and nobody waits for that any more. */
+static bool give_up(struct ditto_request *req, struct ditto_stream_out *out)
+{
+	struct ditto_resource *res = req->res;
+
+	if (atomic_cmpxchg(&req->leg, DITTO_LEG_SUBMITTED, DITTO_LEG_GIVEN_UP) !=
+	    DITTO_LEG_SUBMITTED)
+		return false;
+	req->remnant = ditto_disk_get(res->disk);
+	req->status = BLK_STS_IOERR;
+	if (req->heated)
+		ditto_regions_put(res, req->entry.range.start, req->entry.range.last);
+	ditto_stream_disk_failed(&res->stream);
+	ditto_stream_local_done(&res->stream, &req->entry, out);
+	return true;
+}
+
+/*
+ * What nobody follows is in no list: there is no other copy that it could be
+ * kept by, so it waits for the disk.
+ */
+u32 ditto_request_give_up(struct ditto_resource *res)
+{
+	struct ditto_stream_out out;
+	struct ditto_entry *e, *next;
+	u32 count = 0;
+
+	ditto_stream_out_init(&out);
+	/* See submit_local(): what is not found here finds the disk failed. */
+	smp_mb();
+	spin_lock_irq(&res->stream_lock);
+	list_for_each_entry_safe(e, next, &res->stream.entries, link)
+		count += give_up(ditto_request_of(e), &out);
+	ditto_request_hold(res, &out);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+	return count;
 }
 
 int ditto_request_init(void)

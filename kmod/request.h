@@ -14,19 +14,34 @@
 #include "core/wire.h"
 #include "regions.h"
 
+struct ditto_disk;
 struct ditto_peer;
 struct ditto_resource;
+
+/* struct ditto_request.leg: whoever moves it on from NONE or SUBMITTED to an end ends the leg. */
+enum ditto_request_leg {
+	DITTO_LEG_NONE,
+	DITTO_LEG_SUBMITTED,	/* the disk has it; holds a reference */
+	DITTO_LEG_ENDED,
+	DITTO_LEG_GIVEN_UP,	/* the disk has it, and nobody waits for it any more */
+};
 
 /**
  * struct ditto_request - an entry of the stream and what goes with it
  * @entry: the core's part
- * @ref: one for the stream, one for each sender that has it in hand
+ * @ref: one for the stream, one for each sender that has it in hand, one while
+ *	the local disk has it
  * @res: outlives it, since it drops all followers before it goes
  * @regions: waits there while they are cold
  * @user: ended when the entry is done; NULL for what the state machine says
  * @local: the local leg: a bio over pages of our own where there are
  *	followers, else a clone of @user; NULL for ranges without data
+ * @leg: enum ditto_request_leg, where @local is
+ * @remnant: the disk that it was given up on, with a reference
  * @own_pages: @local is over pages of our own
+ * @zero_flags: of blkdev_issue_zeroout()
+ * @zero_bdev: the same; set when it is submitted
+ * @heated: it holds regions of the intent log
  * @status: of the local leg
  * @start: jiffies, for the device's statistics
  * @queued: jiffies, when it entered the stream: the age of what is in flight
@@ -44,7 +59,12 @@ struct ditto_request {
 	struct ditto_region_user regions;
 	struct bio *user;
 	struct bio *local;
+	atomic_t leg;
+	struct ditto_disk *remnant;
 	bool own_pages;
+	bool heated;
+	unsigned int zero_flags;
+	struct block_device *zero_bdev;
 	blk_status_t status;
 	unsigned long start;
 	unsigned long queued;
@@ -105,6 +125,17 @@ void ditto_request_put(struct ditto_request *req);
 void ditto_request_hold(struct ditto_resource *res, struct ditto_stream_out *out);
 /* Do what a call of the core has made possible; without stream_lock, any context. */
 void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out *out);
+
+/**
+ * ditto_request_give_up() - the disk has failed: do not wait for it
+ *
+ * What it was given is done, as failed; nothing that it does with that later
+ * touches anything but pages of ours, the request and the disk, which stay until
+ * then. The disk is marked failed already.
+ *
+ * Context: process, under conf. Return: how many requests that were.
+ */
+u32 ditto_request_give_up(struct ditto_resource *res);
 
 /* Submits what has become ready; the resource's submit_work. */
 void ditto_request_submit_work(struct work_struct *work);

@@ -56,6 +56,13 @@ void ditto_resource_event(struct ditto_resource *res, enum ditto_resource_event 
 	queue_work(res->wq, &res->state_work);
 }
 
+void ditto_resource_disk_error(struct ditto_resource *res)
+{
+	WRITE_ONCE(res->disk->failed, true);
+	if (!test_bit(DITTO_RES_DISK_REPORTED, &res->events))
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+}
+
 static struct ditto_resource *find(struct ditto_net *dn, const char *name)
 {
 	struct ditto_resource *res;
@@ -95,6 +102,7 @@ static void resource_setup(struct ditto_resource *res)
 	ditto_applier_setup(&res->applier);
 	ditto_verify_setup(&res->verify);
 	ditto_regions_setup(&res->regions);
+	ditto_remote_read_setup(&res->remote);
 	res->role = DITTO_ROLE_SECONDARY;
 	res->disk_state = DITTO_DISK_DISKLESS;
 }
@@ -256,6 +264,7 @@ static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *ex
 	ditto_device_del(res);
 	ditto_applier_shutdown(&res->applier);
 	ditto_verify_shutdown(res);
+	ditto_remote_read_shutdown(res);
 	drop_disk(res);
 	return 0;
 }
@@ -347,6 +356,7 @@ static void resource_abandon(struct ditto_resource *res)
 		ditto_device_del(res);
 		ditto_applier_shutdown(&res->applier);
 		ditto_verify_shutdown(res);
+		ditto_remote_read_shutdown(res);
 		drop_disk(res);
 	}
 	put_peers(res);

@@ -32,6 +32,7 @@
 #include "core/wire.h"
 #include "reader.h"
 #include "regions.h"
+#include "remote_read.h"
 #include "verify.h"
 
 struct ditto_device;
@@ -76,6 +77,7 @@ struct ditto_options {
  * @idle_wait: woken when the applier becomes idle, a follower becomes durable,
  *	a peer's last extent has come back, or the device's last bio has ended
  * @readers: reads on a Secondary that wait
+ * @remote: reads that a peer's disk serves
  * @verify: the comparison of all copies
  * @resync_paused: by hand
  * @events: bits of enum ditto_resource_event
@@ -117,6 +119,7 @@ struct ditto_resource {
 	struct ditto_wire_start target;
 	struct ditto_wire_state told;
 	struct ditto_readers readers;
+	struct ditto_remote_reads remote;
 	struct ditto_verify verify;
 
 	wait_queue_head_t idle_wait;
@@ -172,6 +175,9 @@ int ditto_resource_detach(struct ditto_resource *res, struct netlink_ext_ack *ex
 
 /* Tell the state machine; from any context. */
 void ditto_resource_event(struct ditto_resource *res, enum ditto_resource_event event);
+
+/* The disk has returned an error: it is of no use any more. From any context. */
+void ditto_resource_disk_error(struct ditto_resource *res);
 
 int ditto_resource_init(void);
 void ditto_resource_exit(void);

@@ -124,6 +124,8 @@ static int wait_serving(struct ditto_resource *res, bool (*reached)(struct ditto
 	long left;
 
 	for (;;) {
+		if (test_and_clear_bit(DITTO_RES_DISK_FAILED, &res->events))
+			ditto_role_disk_failed(res);
 		drop_failed(res);
 		ditto_roster_apply(res);
 		ditto_roster_done(res);
@@ -351,7 +353,7 @@ int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *ex
  * A half-filled target cannot go on without its source. It is lost while there
  * is a stream to say so in: nothing may be added to that at its end.
  */
-static void lose_targets(struct ditto_resource *res)
+static void lose_targets(struct ditto_resource *res, const char *reason)
 {
 	u32 i;
 
@@ -362,7 +364,7 @@ static void lose_targets(struct ditto_resource *res)
 		    !test_bit(DITTO_CONN_STREAMING, &peer->connection->flags) ||
 		    (ditto_state_member(res, peer) && !peer->sync.joining))
 			continue;
-		ditto_connection_fail(peer->connection, false, "the Primary was demoted");
+		ditto_connection_fail(peer->connection, false, "%s", reason);
 		ditto_session_lost(peer);
 	}
 }
@@ -400,7 +402,7 @@ int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack
 	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "writes under way do not end");
-	lose_targets(res);
+	lose_targets(res, "the Primary was demoted");
 	err = settle_followers(res);
 	if (err) {
 		ditto_device_open_gate(res->device);
@@ -508,15 +510,24 @@ int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 
 void ditto_role_disk_failed(struct ditto_resource *res)
 {
-	u32 i;
+	u32 i, count;
 
 	if (!res->disk)
 		return;
 	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events))
 		ditto_warn(res, "disk %s has failed", res->disk->path);
 	WRITE_ONCE(res->disk->failed, true);
-	if (res->role == DITTO_ROLE_PRIMARY)
+	if (res->role == DITTO_ROLE_PRIMARY) {
+		if (READ_ONCE(res->stream.disk) >= DITTO_STREAM_DISK_ABSENT)
+			return;
+		count = ditto_request_give_up(res);
+		if (count)
+			ditto_warn(res, "%u writes that %s has not returned are given up with it",
+				   count, res->disk->path);
+		lose_targets(res, "the Primary's disk has failed");
+		ditto_roster_without_disk(res);
 		return;
+	}
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i] && res->peers[i]->connection)
 			ditto_connection_bye(res->peers[i]->connection, DITTO_BYE_DISK, false,

@@ -26,12 +26,19 @@ u64 ditto_roster_new_generation(void)
 
 static int write_md(struct ditto_resource *res)
 {
-	int err = ditto_disk_write_md(res->disk);
+	int err;
 
-	if (err) {
-		ditto_warn(res, "cannot write metadata: error %d", err);
-		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
-	}
+	if (READ_ONCE(res->disk->failed))
+		return -EIO;
+	err = ditto_disk_write_md(res->disk);
+	if (!err)
+		return 0;
+	ditto_warn(res, "cannot write metadata: error %d", err);
+	ditto_resource_disk_error(res);
+	/* At once: what follows in the stream counts on the record. */
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_disk_failed(&res->stream);
+	spin_unlock_irq(&res->stream_lock);
 	return err;
 }
 
@@ -59,29 +66,79 @@ static void fill_roster(struct ditto_resource *res, struct ditto_wire_roster *ro
 	roster->previous = previous;
 }
 
-void ditto_roster_without(struct ditto_peer *peer)
+/* A roster without @node, here and to all that are left in it. */
+static void announce_without(struct ditto_resource *res, u32 node)
 {
-	struct ditto_resource *res = peer->res;
 	struct ditto_md *md = &res->disk->md;
-	struct ditto_md_peer *entry = ditto_md_peer_get(md, peer->node_id);
+	struct ditto_md_peer *entry = node == res->node_id ? NULL : ditto_md_peer_get(md, node);
 	struct ditto_wire_roster roster;
 	u64 previous = md->generation;
 
 	if (entry)
 		entry->generation = previous;
-	md->roster &= ~BIT(peer->node_id);
+	md->roster &= ~BIT(node);
 	md->roster_number++;
 	md->roster_generation = ditto_roster_new_generation();
 	ditto_md_push_generation(md, md->roster_generation);
 	/*
-	 * Should that fail, nothing that the lost disk lacks may complete well:
-	 * the disk counts as failed then, and every bio ends with an error.
+	 * Should that fail, nothing that the lost disk lacks completes before the
+	 * local disk has left the roster, too.
 	 */
 	write_md(res);
-	ditto_peer_info(peer, "left the roster, which is %08x now", md->roster);
 	fill_roster(res, &roster, previous);
 	res->rosters++;
 	ditto_request_roster(res, DITTO_ENTRY_ROSTER, &roster, 0);
+}
+
+/* Is any copy left that counts but the local one? */
+static bool followed(struct ditto_resource *res)
+{
+	bool active;
+
+	spin_lock_irq(&res->stream_lock);
+	active = res->stream.active;
+	spin_unlock_irq(&res->stream_lock);
+	return active;
+}
+
+void ditto_roster_without(struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+
+	if (READ_ONCE(res->disk->failed) && !followed(res)) {
+		/* It was the last good copy, and stays the newest: nothing completes. */
+		ditto_peer_warn(peer, "was the last good copy: all I/O fails");
+		ditto_roster_done(res);
+		return;
+	}
+	announce_without(res, peer->node_id);
+	ditto_peer_info(peer, "left the roster, which is %08x now", res->disk->md.roster);
+}
+
+void ditto_roster_without_disk(struct ditto_resource *res)
+{
+	struct ditto_request *absent = ditto_request_absent(res, res->node_id);
+	struct ditto_stream_out out;
+	u64 durable;
+
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	durable = ditto_stream_disk_absent(&res->stream);
+	if (res->stream.active) {
+		ditto_request_add_absent(absent, durable, &out);
+		absent = NULL;
+	}
+	ditto_request_hold(res, &out);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+	if (absent) {
+		ditto_request_put(absent);
+		ditto_warn(res, "no other copy is left: all I/O fails");
+		ditto_roster_done(res);
+		return;
+	}
+	announce_without(res, res->node_id);
+	ditto_info(res, "goes on without a disk, the roster is %08x", res->disk->md.roster);
 }
 
 static bool resync_finished(struct ditto_peer *peer)
@@ -126,8 +183,11 @@ void ditto_roster_join(struct ditto_peer *peer)
 	 */
 	md->roster |= BIT(peer->node_id);
 	md->roster_number++;
-	if (write_md(res))
+	if (write_md(res)) {
+		/* It has not heard of it: it stays a target, and goes with the disk. */
+		md->roster &= ~BIT(peer->node_id);
 		return;
+	}
 	peer->sync.joining = true;
 	tell_bits(peer);
 	fill_roster(res, &roster, md->generation);
@@ -179,6 +239,8 @@ void ditto_roster_done(struct ditto_resource *res)
 	ditto_stream_out_init(&out);
 	spin_lock_irq(&res->stream_lock);
 	ditto_stream_unhold(&res->stream, &out);
+	if (res->stream.disk == DITTO_STREAM_DISK_ABSENT)
+		ditto_stream_disk_left(&res->stream, &out);
 	ditto_request_hold(res, &out);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_request_dispatch(res, &out);

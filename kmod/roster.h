@@ -29,6 +29,11 @@ int ditto_roster_know(struct ditto_peer *peer);
 
 /* The Primary's side: a member is gone, completions are held. */
 void ditto_roster_without(struct ditto_peer *peer);
+/*
+ * The Primary's side: its own disk has failed, and no target of a resync is left.
+ * It goes on with the members that follow it, or fails all I/O where none does.
+ */
+void ditto_roster_without_disk(struct ditto_resource *res);
 /* The Primary's side: a peer's resync has ended, it becomes a member. */
 void ditto_roster_join(struct ditto_peer *peer);
 /* The Primary's side: entries of roster_done are durable wherever they count. */

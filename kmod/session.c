@@ -12,6 +12,7 @@
 #include "log.h"
 #include "peer.h"
 #include "reader.h"
+#include "remote_read.h"
 #include "request.h"
 #include "resource.h"
 #include "role.h"
@@ -304,10 +305,8 @@ void ditto_session_start(struct ditto_peer *peer)
 		return;
 	}
 	/* What an earlier stream has left in the disk's cache is before this one. */
-	if (ditto_disk_flush(res->disk)) {
-		WRITE_ONCE(res->disk->failed, true);
-		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
-	}
+	if (ditto_disk_flush(res->disk))
+		ditto_resource_disk_error(res);
 	ditto_role_orphans(res, same_primary(peer) ? BIT(peer->node_id) : 0, conn->start.logged);
 	if (keep_account(res)) {
 		ditto_connection_fail(conn, false, "cannot write metadata");
@@ -393,6 +392,7 @@ void ditto_session_lost(struct ditto_peer *peer)
 	ditto_syncer_end(peer, conn);
 	ditto_applier_lost(&res->applier, conn);
 	ditto_verify_forget(&res->applier, conn);
+	ditto_remote_read_lost(res, conn);
 	spin_lock_irq(&res->stream_lock);
 	peer->connection = NULL;
 	peer->state_valid = false;

@@ -341,6 +341,9 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 
 	if (res->role != DITTO_ROLE_PRIMARY)
 		return ditto_refuse(extack, -EROFS, "verify runs on the Primary; this node is not");
+	if (READ_ONCE(res->disk->failed))
+		return ditto_refuse(extack, -EIO,
+				    "the disk has failed: there is no local copy to compare");
 	if (v->running)
 		return ditto_refuse(extack, -EBUSY, "a verify is already running");
 	for (i = 0; i < DITTO_MAX_NODES; i++)

@@ -38,7 +38,6 @@ void ditto_stream_init(struct ditto_stream *s, u64 position, u64 epoch)
 	memset(s, 0, sizeof(*s));
 	s->position = position;
 	s->epoch = epoch;
-	s->settled_most = U64_MAX;
 	INIT_LIST_HEAD(&s->entries);
 	INIT_LIST_HEAD(&s->held);
 	ditto_ranges_init(&s->ranges);
@@ -90,13 +89,35 @@ static void note(struct ditto_entry *e, struct list_head *list)
 	list_add(&e->note, &before->note);
 }
 
+/* Does completion of what is at @position wait for any follower? */
+static bool counts(const struct ditto_stream *s, u64 position)
+{
+	const struct ditto_follower *f;
+	u32 nodes;
+
+	for (nodes = s->nodes; nodes; nodes &= nodes - 1) {
+		f = &s->followers[__ffs(nodes)];
+		if (f->counted && f->counted_from <= position)
+			return true;
+	}
+	return false;
+}
+
+static bool on_hold(const struct ditto_stream *s)
+{
+	return s->hold || s->disk == DITTO_STREAM_DISK_FAILED ||
+	       s->disk == DITTO_STREAM_DISK_ABSENT;
+}
+
 static void finish(struct ditto_stream *s, struct ditto_entry *e, struct ditto_stream_out *out)
 {
 	bool durable = e->flags & DITTO_ENTRYF_DURABLE;
 
 	if (!passed(s, durable ? DITTO_MARK_COUNTED_DURABLE : DITTO_MARK_COUNTED_WRITTEN, e))
 		return;
-	if (!s->hold || e->flags & DITTO_ENTRYF_URGENT) {
+	if (!on_hold(s) || e->flags & DITTO_ENTRYF_URGENT) {
+		if (s->disk == DITTO_STREAM_DISK_LEFT && !counts(s, e->position))
+			e->flags |= DITTO_ENTRYF_FAILED;
 		e->flags |= DITTO_ENTRYF_DONE;
 		note(e, &out->done);
 	} else if (!(e->flags & DITTO_ENTRYF_HELD)) {
@@ -220,6 +241,8 @@ bool ditto_stream_add(struct ditto_stream *s, struct ditto_entry *e)
 	/* What stands for no data of its own is worth nothing before it is durable. */
 	if (!has_range(e))
 		e->flags |= DITTO_ENTRYF_DURABLE;
+	if (s->disk >= DITTO_STREAM_DISK_ABSENT)
+		e->flags |= DITTO_ENTRYF_NOT_HERE;
 	if (e->flags & DITTO_ENTRYF_BARRIER)
 		s->epoch++;
 	e->settled = ditto_stream_settled(s);
@@ -262,11 +285,9 @@ void ditto_stream_heated(struct ditto_stream *s, struct ditto_entry *e,
 
 u64 ditto_stream_settled(const struct ditto_stream *s)
 {
-	u64 position = s->position;
-
-	if (!list_empty(&s->entries))
-		position = list_first_entry(&s->entries, struct ditto_entry, link)->position - 1;
-	return min(position, s->settled_most);
+	if (list_empty(&s->entries))
+		return s->position;
+	return list_first_entry(&s->entries, struct ditto_entry, link)->position - 1;
 }
 
 u64 ditto_stream_logged(const struct ditto_stream *s)
@@ -280,9 +301,23 @@ u64 ditto_stream_logged(const struct ditto_stream *s)
 	return s->position;
 }
 
-void ditto_stream_local_failed(struct ditto_stream *s, const struct ditto_entry *e)
+void ditto_stream_disk_failed(struct ditto_stream *s)
 {
-	s->settled_most = min(s->settled_most, e->position - 1);
+	if (s->disk == DITTO_STREAM_DISK_SOUND)
+		s->disk = DITTO_STREAM_DISK_FAILED;
+}
+
+u64 ditto_stream_disk_absent(struct ditto_stream *s)
+{
+	s->disk = DITTO_STREAM_DISK_ABSENT;
+	return ditto_stream_settled(s);
+}
+
+void ditto_stream_disk_left(struct ditto_stream *s, struct ditto_stream_out *out)
+{
+	s->disk = DITTO_STREAM_DISK_LEFT;
+	if (!s->hold)
+		ditto_stream_unhold(s, out);
 }
 
 /*
@@ -423,6 +458,8 @@ void ditto_stream_unhold(struct ditto_stream *s, struct ditto_stream_out *out)
 	struct ditto_entry *e, *next;
 
 	s->hold = false;
+	if (on_hold(s))
+		return;
 	list_for_each_entry_safe(e, next, &s->held, note) {
 		list_del(&e->note);
 		e->flags &= ~DITTO_ENTRYF_HELD;

@@ -63,6 +63,10 @@ enum ditto_entry_kind {
 #define DITTO_ENTRYF_HELD	(1u << 10)	/* in ditto_stream.held */
 /* Set by the caller before add: its regions are not hot yet; see ditto_stream_heated() */
 #define DITTO_ENTRYF_COLD	(1u << 11)
+/* Added when the local disk was absent: it lacks this, and all others know it */
+#define DITTO_ENTRYF_NOT_HERE	(1u << 12)
+/* Done, but no copy is left that counts: the user hears of an error */
+#define DITTO_ENTRYF_FAILED	(1u << 13)
 
 /* struct ditto_range.kind within a stream's ranges */
 #define DITTO_RANGE_ENTRY	1u
@@ -161,11 +165,24 @@ enum ditto_stream_mark {
 	DITTO_MARKS,
 };
 
+/*
+ * The local disk, as the stream sees it. One that has failed leaves the roster
+ * as a lost follower does (G8): nobody hears of what it lacks before the others
+ * have recorded that it does.
+ */
+enum ditto_stream_disk {
+	DITTO_STREAM_DISK_SOUND,
+	DITTO_STREAM_DISK_FAILED,	/* it lacks something: completions wait */
+	DITTO_STREAM_DISK_ABSENT,	/* its ABSENT is in the stream: completions wait */
+	DITTO_STREAM_DISK_LEFT,		/* it is in no roster: only followers count */
+};
+
 /**
  * struct ditto_stream - the stream of a resource
  * @position: last assigned
  * @epoch: of the next entry
  * @hold: completions wait for a roster change
+ * @disk: the local disk; see ditto_stream_disk_failed()
  * @entries: listed entries in position order
  * @ranges: entries not yet written everywhere and readers
  * @held: entries that would be done but for @hold, linked by note, by position
@@ -173,8 +190,6 @@ enum ditto_stream_mark {
  * @nodes: a bit for each active follower
  * @active: how many followers are active
  * @listed: how many entries are listed
- * @settled_most: nothing behind it is settled, whoever has it: the local disk
- *	has failed to write it
  * @marks: for each enum ditto_stream_mark the link of the first listed entry
  *	that it is not yet true of, or @entries
  */
@@ -182,6 +197,7 @@ struct ditto_stream {
 	u64 position;
 	u64 epoch;
 	bool hold;
+	enum ditto_stream_disk disk;
 	struct list_head entries;
 	struct ditto_ranges ranges;
 	struct list_head held;
@@ -189,7 +205,6 @@ struct ditto_stream {
 	u32 nodes;
 	u32 active;
 	u32 listed;
-	u64 settled_most;
 	struct list_head *marks[DITTO_MARKS];
 };
 
@@ -252,10 +267,26 @@ u64 ditto_stream_settled(const struct ditto_stream *s);
 u64 ditto_stream_logged(const struct ditto_stream *s);
 
 /*
- * The local disk has failed to write @e: the local copy lacks it, and no bits
- * on this node will say so. Called before ditto_stream_local_done().
+ * The local disk is of no use any more; called before ditto_stream_local_done() of
+ * what it has failed to write. From here on nothing but DITTO_ENTRYF_URGENT
+ * entries is handed out as done until ditto_stream_disk_left(), and nothing that
+ * waits for that is settled. Does nothing where it is known.
  */
-void ditto_stream_local_failed(struct ditto_stream *s, const struct ditto_entry *e);
+void ditto_stream_disk_failed(struct ditto_stream *s);
+
+/*
+ * In the same step the caller adds an ABSENT for the local node, with what this
+ * returns: up to there it lacks nothing. What is added from here on it is known to
+ * lack, and settles without it.
+ */
+u64 ditto_stream_disk_absent(struct ditto_stream *s);
+
+/*
+ * A roster without the local disk is durable at all that are in it, or nobody is
+ * left to be told. An entry for which completion waited at no follower is handed
+ * out as done with DITTO_ENTRYF_FAILED from here on: no copy holds it that counts.
+ */
+void ditto_stream_disk_left(struct ditto_stream *s, struct ditto_stream_out *out);
 
 /**
  * ditto_stream_local_done() - the local disk has completed an entry

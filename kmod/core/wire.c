@@ -131,6 +131,7 @@ static_assert(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8 <= DITTO_WIRE_MAX
 #define CARRIES_WORDS	(1u << 7)	/* up to DITTO_WIRE_BITS_MOST bits behind length */
 #define USES_FOLLOWERS	(1u << 8)	/* not 0 */
 #define USES_SETTLED	(1u << 9)	/* not 0; every entry may have one, too */
+#define IS_NUMBERED	(1u << 10)	/* the epoch is a number, not 0 */
 
 /* What changes data on its way through the stream. */
 #define IS_DATA		(USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE | IS_ENTRY | \
@@ -217,6 +218,14 @@ static const struct rule rules[DITTO_WIRE_TYPES] = {
 	[DITTO_WIRE_SETTLED] = { "SETTLED", DITTO_LANE_WRITES, USES_SETTLED, 0, 0, 0 },
 	[DITTO_WIRE_BITMAP] = { "BITMAP", DITTO_LANE_CONTROL, CARRIES_WORDS, DITTO_WIREF_CRC,
 				DITTO_WIRE_BITS_BYTES, 0 },
+	[DITTO_WIRE_READ] = { "READ", DITTO_LANE_CONTROL, USES_EPOCH | USES_RANGE | IS_NUMBERED,
+			      0, 0, DITTO_WIRE_MAX_WRITE },
+	[DITTO_WIRE_READ_DATA] = { "READ_DATA", DITTO_LANE_BULK,
+				   USES_EPOCH | USES_RANGE | IS_NUMBERED | CARRIES_RANGE,
+				   DITTO_WIREF_CRC, 0, DITTO_WIRE_MAX_WRITE },
+	[DITTO_WIRE_READ_FAILED] = { "READ_FAILED", DITTO_LANE_BULK,
+				     USES_EPOCH | USES_RANGE | IS_NUMBERED,
+				     0, 0, DITTO_WIRE_MAX_WRITE },
 };
 
 const char *ditto_wire_type_name(u8 type)
@@ -405,7 +414,7 @@ static int check_order(const struct ditto_wire_header *h, const struct rule *rul
 		return refuse(why, "settled", h->settled, 1);
 	if (rule->uses & USES_FOLLOWERS && !h->followers)
 		return refuse(why, "followers", h->followers, 1);
-	if (rule->uses & IS_EXTENT && !h->epoch)
+	if (rule->uses & (IS_EXTENT | IS_NUMBERED) && !h->epoch)
 		return refuse(why, "epoch", h->epoch, 1);
 	if (rule->uses & IS_EXTENT && h->overlap > h->position)
 		return refuse(why, "overlap", h->overlap, h->position);

@@ -40,8 +40,9 @@ must "it writes" wait_for 60 "writes" enough
 must "a's disk stops" env DM_NOFLUSH=1 bash -c "
 	dmsetup load dt-a --table '0 $sectors error' &&
 	dmsetup suspend --nolockfs --noflush dt-a && dmsetup resume dt-a"
-wait "$load"
 ok "a says so" wait_for 20 "a's disk has failed" is a disk.state Failed
+kill -INT "$load"
+wait "$load"
 must "a goes down" ditto a down "$RES"
 must "a's disk is back, as it was then" dm_table a "0 $sectors linear /dev/ram0 0"
 named=$(hot a)

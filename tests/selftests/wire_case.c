@@ -40,6 +40,8 @@ static u8 lane_of(u8 type)
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
 	case DITTO_WIRE_VERIFY_ASK:
+	case DITTO_WIRE_READ_DATA:
+	case DITTO_WIRE_READ_FAILED:
 		return DITTO_LANE_BULK;
 	default:
 		return DITTO_LANE_CONTROL;
@@ -116,6 +118,7 @@ static u32 put_payload(struct wire_test *test, u8 type)
 		return ditto_wire_put_bits(&bits, NULL, wire_payload);
 	case DITTO_WIRE_WRITE:
 	case DITTO_WIRE_EXTENT:
+	case DITTO_WIRE_READ_DATA:
 		memset(wire_payload, 0x5a, 4096);
 		return 4096;
 	case DITTO_WIRE_VERIFY_SUMS:
@@ -169,6 +172,9 @@ u32 wire_message(struct wire_test *test, u8 type, struct ditto_wire_header *h)
 		h->position = test->sent;
 		/* fall through */
 	case DITTO_WIRE_VERIFY_SUMS:
+	case DITTO_WIRE_READ:
+	case DITTO_WIRE_READ_DATA:
+	case DITTO_WIRE_READ_FAILED:
 		h->epoch = 1;
 		h->size = 4096;
 		break;
@@ -814,6 +820,12 @@ const struct wire_case wire_cases[] = {
 	  DITTO_WIRE_SETTLED, "ahead of the stream", false, false },
 	{ "secondary: BITMAP from a Primary", AS_SECONDARY, STAGE_STREAM, message,
 	  DITTO_WIRE_BITMAP, "not between START and READY", false, false },
+	{ "primary: READ_DATA nobody asked for", AS_PRIMARY, STAGE_STREAM, message,
+	  DITTO_WIRE_READ_DATA, "nobody has asked", false, false },
+	{ "primary: READ_FAILED nobody asked for", AS_PRIMARY, STAGE_STREAM, message,
+	  DITTO_WIRE_READ_FAILED, "nobody has asked", false, false },
+	{ "secondary: READ_DATA", AS_SECONDARY, STAGE_STREAM, message,
+	  DITTO_WIRE_READ_DATA, "nobody has asked", false, false },
 	{ "primary: BITMAP after READY", AS_PRIMARY, STAGE_STREAM, message,
 	  DITTO_WIRE_BITMAP, "not between START and READY", false, false },
 	{ "secondary: READY without START", AS_SECONDARY, STAGE_CONNECTED, ready, 0,

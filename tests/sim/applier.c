@@ -174,7 +174,11 @@ static void item_written(struct item *item)
 
 static void item_end_io(struct disk_io *io)
 {
-	item_written(io->arg);
+	struct item *item = io->arg;
+
+	if (io->error)
+		node_disk_error(item->node);
+	item_written(item);
 }
 
 /* Its regions are hot. */
@@ -194,7 +198,7 @@ static void write_item(struct item *item)
 	note("node %u: submits %s %llu, %u of %u sectors", n->id,
 	     item->core.kind == DITTO_ITEM_EXTENT ? "extent" : "entry", item->core.number,
 	     count - covered, count);
-	if (covered == count)
+	if (covered == count || n->failed)
 		item_written(item);
 	else
 		disk_write(&n->disk, first, count, item->data, mask, 0, item_end_io, item);
@@ -272,6 +276,8 @@ static void flush_end_io(struct disk_io *io)
 	struct node *n = io->arg;
 	LIST_HEAD(reaped);
 
+	if (io->error)
+		node_disk_error(n);
 	ditto_apply_flush_end(&n->apply, &reaped);
 	note("node %u: is durable up to %llu, extents %llu", n->id, n->apply.durable,
 	     n->apply.extent_durable);
@@ -327,7 +333,7 @@ bool applier_ack(struct node *n, struct conn *c, struct ditto_wire_ack *ack)
 	ack->durable = n->apply.durable;
 	ack->extents_written = n->apply.extent_written;
 	ack->extents_durable = n->apply.extent_durable;
-	return n->upstream == c;
+	return n->upstream == c && !n->failed;
 }
 
 void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start *start)

@@ -72,7 +72,9 @@ static void check_claim(const struct node *n)
 	}
 	oracle_check_reads(n->timeline, &n->disk);
 	for (i = 0; i < SIM_NODES; i++) {
-		if (i == n->id || !(n->md.roster & BIT(i)) || !nodes[i].attached)
+		/* One whose disk fails lacks something, and leaves the roster for that. */
+		if (i == n->id || !(n->md.roster & BIT(i)) || !nodes[i].attached ||
+		    nodes[i].failed || nodes[i].disk.health != DISK_SOUND)
 			continue;
 		for (sector = 0; sector < SIM_SECTORS; sector++) {
 			if (disk_live(&n->disk, sector) == disk_live(&nodes[i].disk, sector))
@@ -84,6 +86,13 @@ static void check_claim(const struct node *n)
 	}
 }
 
+/* Does it serve the reads of a Primary without a disk (kmod/remote_read.c)? */
+static bool serves(const struct node *n, u32 peer)
+{
+	return follows(n, peer) && node_member(n, peer) && !n->peers[peer].joining &&
+	       !nodes[peer].failed;
+}
+
 void check_copies(bool quiet)
 {
 	const struct node *n;
@@ -93,12 +102,14 @@ void check_copies(bool quiet)
 		n = &nodes[i];
 		if (!n->powered || !n->attached)
 			continue;
-		if (n->primary && n->timeline)
+		if (n->primary && n->timeline && !n->failed)
 			oracle_check_reads(n->timeline, &n->disk);
 		for (peer = 0; peer < SIM_NODES && n->primary; peer++) {
 			if (peer == i)
 				continue;
-			if (follows(n, peer))
+			if (n->failed && serves(n, peer))
+				oracle_check_reads(n->timeline, &nodes[peer].disk);
+			if (follows(n, peer) && !n->failed)
 				check_follower(n, peer);
 			if (quiet)
 				check_member(n, peer);

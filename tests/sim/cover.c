@@ -210,7 +210,8 @@ static void take_stamp(const struct node *n, struct stamp *s)
 	u32 i;
 
 	memset(s, 0, sizeof(*s));
-	s->live = n->powered && n->attached;
+	/* What a failed disk is worth is on it, and nowhere else. */
+	s->live = n->powered && n->attached && !n->failed;
 	s->data = n->disk.data_changes;
 	s->meta = n->disk.meta_changes;
 	if (!s->live)
@@ -384,7 +385,7 @@ void cover_resync(const struct peer *p)
 
 static bool at_rest(const struct node *n, u32 peer)
 {
-	return n->powered && n->attached && n->md.generation && !regions_in_use(n) &&
+	return n->powered && n->attached && !n->failed && n->md.generation && !regions_in_use(n) &&
 	       n->peers[peer].bits_slot != NO_SLOT && !n->peers[peer].bits.set &&
 	       !n->peers[peer].bits.dirty_pages;
 }

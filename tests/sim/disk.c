@@ -328,12 +328,36 @@ static void io_free(struct disk *disk, struct disk_io *io)
 	free(io);
 }
 
+bool disk_moves(const struct disk *disk, const struct disk_io *io)
+{
+	return disk->health != DISK_STUCK || !io->done || io->flags & DISK_WAITED;
+}
+
+/* Whoever waits for it hears of an error, now; what it does, it does later. */
+static void time_out(struct disk_io *io)
+{
+	void (*done)(struct disk_io *io) = io->done;
+
+	io->done = NULL;
+	io->error = true;
+	done(io);
+}
+
 void disk_advance(struct disk *disk, struct disk_io *io)
 {
 	struct disk_io ended;
 
 	sim.clock++;
-	if (io->flags & DISK_PREFLUSH && !io->flushed) {
+	if (disk->health == DISK_STUCK && io->done) {
+		time_out(io);
+		return;
+	}
+	if (disk->health == DISK_DEAD && !io->landed) {
+		io->landed = true;
+		io->lost = true;
+		io->error = true;
+	}
+	if (!io->landed && io->flags & DISK_PREFLUSH && !io->flushed) {
 		io->flushed = true;
 		flush_device(disk, io->op == DISK_MD, io->submitted);
 		return;
@@ -343,13 +367,15 @@ void disk_advance(struct disk *disk, struct disk_io *io)
 		land(disk, io);
 		return;
 	}
-	if (io->op == DISK_WRITE)
+	if (io->op == DISK_WRITE && !io->lost)
 		settle(disk, io);
-	if (io->op == DISK_BLOCK_WRITE)
+	if (io->op == DISK_BLOCK_WRITE && !io->lost)
 		settle_block(disk, io);
 	/* What it leads to must not find it among those under way. */
 	list_del(&io->link);
 	disk->io_count--;
+	disk->data_changes += io->error;
+	disk->meta_changes += io->error;
 	ended = *io;
 	free(io);
 	if (ended.done)
@@ -470,9 +496,11 @@ void disk_power_cut(struct disk *disk)
 	u32 mood = disk_cut ? disk_cut - DISK_CUT_KEEPS : chance(4), kept, i;
 
 	list_for_each_entry_safe(io, next, &disk->ios, link) {
-		cut_io(disk, io);
+		if (disk->health != DISK_DEAD)
+			cut_io(disk, io);
 		io_free(disk, io);
 	}
+	disk->health = DISK_SOUND;
 	for (i = 0; i < SIM_SECTORS; i++) {
 		s = &disk->sectors[i];
 		s->done[0] = sim.clock;
@@ -488,6 +516,31 @@ void disk_power_cut(struct disk *disk)
 	memset(disk->loose, 0, sizeof(disk->loose));
 	for (i = 0; i < DISK_BLOCKS; i++)
 		cut_block(disk, i);
+	disk->changed = true;
+	disk->data_changes++;
+	disk->meta_changes++;
+}
+
+void disk_crash(struct disk *disk)
+{
+	struct disk_io *io, *next;
+	u32 i, v;
+
+	list_for_each_entry_safe(io, next, &disk->ios, link) {
+		if (disk->health != DISK_DEAD)
+			cut_io(disk, io);
+		io_free(disk, io);
+	}
+	disk->health = DISK_SOUND;
+	/* A flush that comes now reaches all of it. */
+	for (i = 0; i < SIM_SECTORS; i++) {
+		for (v = 0; v < disk->sectors[i].count; v++)
+			disk->sectors[i].done[v] = disk->sectors[i].done[v] ?: sim.clock;
+	}
+	for (i = 0; i < DISK_BLOCKS; i++) {
+		for (v = 0; v < disk->blocks[i].count; v++)
+			disk->blocks[i].done[v] = disk->blocks[i].done[v] ?: sim.clock;
+	}
 	disk->changed = true;
 	disk->data_changes++;
 	disk->meta_changes++;

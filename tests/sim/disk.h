@@ -30,6 +30,14 @@ enum disk_op { DISK_WRITE, DISK_READ, DISK_FLUSH, DISK_MD, DISK_BLOCK_WRITE };
 #define DISK_PREFLUSH	(1u << 0)
 #define DISK_FUA	(1u << 1)
 #define DISK_META	(1u << 2)	/* of a flush: it is the metadata's device */
+#define DISK_WAITED	(1u << 3)	/* a context waits for it, but not for ever */
+
+/*
+ * A disk that is dead returns an error for whatever it has not done. One that
+ * stands still returns nothing, and may do what it was given at any time later,
+ * when nobody asks for it any more; who waits for it hears of a time-out.
+ */
+enum disk_health { DISK_SOUND, DISK_DEAD, DISK_STUCK };
 
 /**
  * struct disk_said - what a block of metadata says, but for the superblocks
@@ -51,6 +59,8 @@ struct disk_said {
  * @submitted: clock
  * @landed: its effect is to be seen
  * @flushed: its preflush has happened
+ * @lost: it never will be
+ * @error: whoever waits hears of one
  * @slot: of DISK_MD, or which of the other blocks; @block: contents
  * @md: what the @block of DISK_MD says
  */
@@ -66,6 +76,8 @@ struct disk_io {
 	u64 tag;
 	bool landed;
 	bool flushed;
+	bool lost;
+	bool error;
 	u32 slot;
 	u8 *block;
 	struct disk_said said;
@@ -94,6 +106,7 @@ struct disk_block {
  * struct disk - see above
  * @owner: node id
  * @internal: the metadata is on the same device: its preflush flushes the data
+ * @health: see above
  * @changed: written since the checks have last looked
  * @data_changes: grows when what the disk may hold of data changes
  * @meta_changes: when what its metadata may say does
@@ -107,6 +120,7 @@ struct disk_block {
 struct disk {
 	u32 owner;
 	bool internal;
+	enum disk_health health;
 	bool changed;
 	u64 tags;
 	u64 data_changes;
@@ -152,6 +166,8 @@ const void *disk_read_block(const struct disk *disk, u32 number);
 /* As create-md leaves it. */
 void disk_create_block(struct disk *disk, u32 number, const void *block);
 
+/* Can anything happen to the access? */
+bool disk_moves(const struct disk *disk, const struct disk_io *io);
 /* Something happens to the access: it is seen, or it ends and is gone. */
 void disk_advance(struct disk *disk, struct disk_io *io);
 /* A sector goes bad; and all of those are sound again, while nobody has acted on it. */
@@ -161,6 +177,8 @@ void disk_heal(struct disk *disk);
 void disk_write_back(struct disk *disk);
 /* Every access under way is forgotten, of the cache any part survives. */
 void disk_power_cut(struct disk *disk);
+/* Its machine has crashed: what was under way happened or not, its cache stays. */
+void disk_crash(struct disk *disk);
 void disk_free(struct disk *disk);
 
 /* Another value than its newest version has. */

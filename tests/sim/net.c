@@ -343,7 +343,9 @@ static void send_entry(struct conn *c)
 	case DITTO_ENTRY_WRITE:
 	case DITTO_ENTRY_DISCARD:
 	case DITTO_ENTRY_ZEROES:
-		h.followers = e->followers | BIT(c->node->id);
+		h.followers = e->followers;
+		if (!(e->flags & DITTO_ENTRYF_NOT_HERE))
+			h.followers |= BIT(c->node->id);
 		fallthrough;
 	case DITTO_ENTRY_SET:
 		h.offset = e->range.start;

@@ -66,6 +66,7 @@ static void reset(struct node *n)
 		INIT_LIST_HEAD(&n->peers[i].plan.sent);
 	}
 	n->attached = false;
+	n->failed = false;
 	n->primary = false;
 	n->gate = false;
 	n->users = 0;
@@ -96,6 +97,7 @@ static void reset(struct node *n)
 	memset(&n->told, 0, sizeof(n->told));
 	for (i = 0; i < CONTEXTS; i++) {
 		n->contexts[i].io = false;
+		n->contexts[i].error = false;
 		n->contexts[i].wait = NULL;
 	}
 	n->command = COMMAND_NONE;
@@ -186,23 +188,36 @@ void node_power_on(struct node *n)
 	note("node %u: power on", n->id);
 }
 
-void node_power_cut(struct node *n)
+static void stop(struct node *n, bool cut)
 {
 	bool was_attached = n->attached;
 	u32 i;
 
-	note("node %u: power cut", n->id);
+	note("node %u: %s", n->id, cut ? "power cut" : "crash");
 	n->powered = false;
 	for (i = 0; i < CONTEXTS; i++)
 		fiber_abandon(&n->contexts[i].fiber);
 	disk_heal(&n->disk);
-	disk_power_cut(&n->disk);
+	if (cut)
+		disk_power_cut(&n->disk);
+	else
+		disk_crash(&n->disk);
 	net_node_gone(n->id);
 	free_all(n);
 	reset(n);
 	n->unclean |= was_attached;
 	if (n->timeline)
 		oracle_check_order(n->timeline, &n->disk);
+}
+
+void node_power_cut(struct node *n)
+{
+	stop(n, true);
+}
+
+void node_crash(struct node *n)
+{
+	stop(n, false);
 }
 
 void node_exit(struct node *n)
@@ -261,14 +276,28 @@ static void end_io(struct disk_io *io)
 	struct context *c = io->arg;
 
 	c->io = false;
+	c->error = io->error;
 }
 
-static void io_wait(struct node *n)
+void node_disk_error(struct node *n)
+{
+	if (!n->failed)
+		note("node %u: its disk has failed", n->id);
+	n->failed = true;
+	node_event(n, RES_DISK_FAILED);
+}
+
+static void io_wait(struct node *n, struct disk_io *io)
 {
 	struct context *c = n->current;
 
+	io->flags |= DISK_WAITED;
+	c->io = true;
 	while (c->io)
 		fiber_wait(&c->fiber);
+	if (c->error)
+		node_disk_error(n);
+	c->error = false;
 }
 
 void node_write_md(struct node *n)
@@ -276,27 +305,27 @@ void node_write_md(struct node *n)
 	struct ditto_md *md = &n->md;
 	u32 slot = (md->slot + 1) % DITTO_MD_SLOTS;
 
+	if (n->failed)
+		return;
 	md->sequence++;
-	n->current->io = true;
 	note("node %u: writes metadata %llu, flags %x generation %llx roster %x", n->id,
 	     md->sequence, md->flags, md->generation, md->roster);
-	disk_write_md(&n->disk, md, slot, end_io, n->current);
-	io_wait(n);
-	md->slot = slot;
+	io_wait(n, disk_write_md(&n->disk, md, slot, end_io, n->current));
+	if (!n->failed)
+		md->slot = slot;
 }
 
 void node_flush(struct node *n, bool meta)
 {
-	n->current->io = true;
-	disk_flush(&n->disk, meta, end_io, n->current);
-	io_wait(n);
+	if (!n->failed)
+		io_wait(n, disk_flush(&n->disk, meta, end_io, n->current));
 }
 
 void node_write_block(struct node *n, u64 offset, const void *block, bool fua)
 {
-	n->current->io = true;
-	disk_write_block(&n->disk, node_block(&n->md, offset), block, fua, end_io, n->current);
-	io_wait(n);
+	if (!n->failed)
+		io_wait(n, disk_write_block(&n->disk, node_block(&n->md, offset), block, fua, end_io,
+					    n->current));
 }
 
 u32 node_block(const struct ditto_md *md, u64 offset)

@@ -32,11 +32,11 @@
 
 enum peer_event { PEER_HELLO, PEER_STATE, PEER_START, PEER_READY, PEER_RESYNCED, PEER_LOST };
 
-enum node_event { RES_ROSTER_DONE, RES_APPLY_ROSTER, RES_APPLIER_IDLE };
+enum node_event { RES_ROSTER_DONE, RES_APPLY_ROSTER, RES_APPLIER_IDLE, RES_DISK_FAILED };
 
 enum connection_state { STANDALONE, CONNECTING, HANDSHAKE, CONNECTED };
 
-enum disk_state { DISKLESS, INCONSISTENT, OUTDATED, CONSISTENT, UP_TO_DATE, UNKNOWN };
+enum disk_state { DISKLESS, FAILED, INCONSISTENT, OUTDATED, CONSISTENT, UP_TO_DATE, UNKNOWN };
 
 enum command {
 	COMMAND_NONE,
@@ -61,12 +61,14 @@ enum context_id { CONTEXT_CONF, CONTEXT_COMMIT, CONTEXT_COOL, CONTEXTS };
 /**
  * struct context - see above
  * @io: it waits for an access to the disk
+ * @error: which ended with an error
  * @wait: what it waits for besides, or NULL
  * @timed: only for so long
  */
 struct context {
 	struct fiber fiber;
 	bool io;
+	bool error;
 	bool (*wait)(struct node *n);
 	bool timed;
 	bool timed_out;
@@ -131,6 +133,7 @@ struct peer {
 /**
  * struct request - see kmod/request.h
  * @link: in node.requests
+ * @io: of the local leg, while the disk has it
  * @write: the oracle's; NULL for what the state machine says
  */
 struct request {
@@ -142,6 +145,8 @@ struct request {
 	u64 *data;
 	bool user;
 	bool preflush;
+	bool heated;
+	struct disk_io *io;
 	struct write *write;
 	struct ditto_wire_roster roster;
 	struct ditto_wire_absent absent;
@@ -193,6 +198,7 @@ struct node {
 	struct disk disk;
 
 	bool attached;
+	bool failed;
 	struct ditto_md md;
 	u64 attach_id;
 	bool unclean;
@@ -250,6 +256,8 @@ void node_free(struct node *n, void *memory);
 void node_init(struct node *n, u32 id, bool internal, u32 shift, bool fresh);
 void node_power_on(struct node *n);
 void node_power_cut(struct node *n);
+/* As a kernel that panics: its disk keeps what it has in its cache. */
+void node_crash(struct node *n);
 void node_exit(struct node *n);
 
 /* Is there a context that may go on? */
@@ -263,7 +271,9 @@ void context_run(struct node *n, enum context_id id, void (*run)(void *arg));
  * time-out, which only comes where @timed.
  */
 bool node_wait(struct node *n, bool (*ready)(struct node *n), bool timed);
-/* Write the metadata; from a context, as all that follows. */
+/* The disk is of no use any more. */
+void node_disk_error(struct node *n);
+/* Write the metadata; from a context, as all that follows. On a failed disk nothing is. */
 void node_write_md(struct node *n);
 /* @meta: the metadata's device. */
 void node_flush(struct node *n, bool meta);
@@ -314,6 +324,8 @@ void request_bits(struct node *n, struct peer *p, u32 joins);
 void request_set(struct node *n, u32 node, u64 start, u64 size);
 void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_out *out);
 void request_put(struct request *r);
+/* Do not wait for what a failed disk was given. */
+void request_give_up(struct node *n);
 void request_dispatch(struct node *n, struct ditto_stream_out *out);
 bool request_submit_due(const struct node *n);
 void request_submit_work(struct node *n);
@@ -362,12 +374,14 @@ void session_lost(struct peer *p);
 u64 roster_new_generation(void);
 void roster_know(struct peer *p);
 void roster_without(struct peer *p);
+void roster_without_disk(struct node *n);
 void roster_join(struct peer *p);
 void roster_done(struct node *n);
 void roster_start(struct node *n, const struct ditto_wire_start *start);
 void roster_apply(struct node *n);
 
 /* role.c */
+void role_disk_failed(struct node *n);
 int role_promote(struct node *n, bool force);
 int role_demote(struct node *n);
 int role_invalidate(struct node *n);

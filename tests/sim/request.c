@@ -37,22 +37,28 @@ static void free_local(struct request *r)
 	r->data = NULL;
 }
 
-static void local_done(struct request *r)
+static void local_done(struct request *r, bool error)
 {
 	struct node *n = r->node;
 	struct ditto_stream_out out;
 
-	note("node %u: local leg of %llu is done", n->id, r->entry.position);
-	if (has_range(r))
+	note("node %u: local leg of %llu is done%s", n->id, r->entry.position,
+	     error ? ", with an error" : "");
+	r->io = NULL;
+	if (error)
+		node_disk_error(n);
+	if (r->heated)
 		regions_put(n, r->entry.range.start, r->entry.range.last);
 	ditto_stream_out_init(&out);
+	if (error)
+		ditto_stream_disk_failed(&n->stream);
 	ditto_stream_local_done(&n->stream, &r->entry, &out);
 	request_dispatch(n, &out);
 }
 
 static void local_end_io(struct disk_io *io)
 {
-	local_done(io->arg);
+	local_done(io->arg, io->error);
 }
 
 static void submit_local(struct request *r)
@@ -61,10 +67,12 @@ static void submit_local(struct request *r)
 	u32 flags = (r->preflush ? DISK_PREFLUSH : 0) |
 		    (r->entry.flags & DITTO_ENTRYF_DURABLE ? DISK_FUA : 0);
 
-	if (r->entry.kind == DITTO_ENTRY_FLUSH)
-		disk_flush(disk, false, local_end_io, r);
+	if (r->node->failed)
+		local_done(r, true);
+	else if (r->entry.kind == DITTO_ENTRY_FLUSH)
+		r->io = disk_flush(disk, false, local_end_io, r);
 	else
-		disk_write(disk, first_sector(&r->entry.range), sectors(&r->entry.range), r->data,
+		r->io = disk_write(disk, first_sector(&r->entry.range), sectors(&r->entry.range), r->data,
 			   NULL, flags, local_end_io, r);
 }
 
@@ -125,12 +133,16 @@ static void request_add(struct request *r)
 	enum ditto_heat heat = DITTO_HEAT_HOT;
 	struct node *n = r->node;
 	u32 first = 0, count = 0;
+	bool ready;
 
-	if (has_range(r)) {
+	if (has_range(r) && !n->failed) {
 		heat = regions_take(n, &r->regions, range->start, range->last,
 				    n->stream.position + 1);
 		if (heat == DITTO_HEAT_FULL)
 			return;
+		r->heated = true;
+	}
+	if (has_range(r)) {
 		ditto_account_write(&n->account, n->stream.nodes | BIT(n->id), range->start,
 				    range->last - range->start + 1);
 		cover_touch(range->start, range->last - range->start + 1);
@@ -141,11 +153,13 @@ static void request_add(struct request *r)
 		r->entry.flags |= DITTO_ENTRYF_COLD;
 	r->write = oracle_submit(n->timeline, first, count, r->data, !count, r->preflush,
 				 r->entry.flags & DITTO_ENTRYF_DURABLE);
-	if (ditto_stream_add(&n->stream, &r->entry))
-		submit_local(r);
+	ready = ditto_stream_add(&n->stream, &r->entry);
 	note("node %u: kind %u of %u+%u flags %x is entry %llu epoch %llu overlap %llu, write %llu",
 	     n->id, r->entry.kind, first, count, r->entry.flags, r->entry.position,
 	     r->entry.epoch, r->entry.overlap, r->write->id);
+	/* On a failed disk that is its end. */
+	if (ready)
+		submit_local(r);
 }
 
 /* There may be room in the log now. */
@@ -236,10 +250,36 @@ void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_o
 	add_own(r, out);
 }
 
+void request_give_up(struct node *n)
+{
+	struct ditto_stream_out out;
+	struct ditto_entry *e, *next;
+
+	ditto_stream_out_init(&out);
+	list_for_each_entry_safe(e, next, &n->stream.entries, link) {
+		struct request *r = of_entry(e);
+
+		if (!r->io)
+			continue;
+		note("node %u: entry %llu is given up with the disk", n->id, e->position);
+		r->io->done = NULL;
+		r->io = NULL;
+		if (r->heated)
+			regions_put(n, e->range.start, e->range.last);
+		ditto_stream_disk_failed(&n->stream);
+		ditto_stream_local_done(&n->stream, e, &out);
+	}
+	request_dispatch(n, &out);
+}
+
 static void end_user(struct request *r)
 {
 	r->user = false;
 	r->node->users--;
+	if (r->entry.flags & DITTO_ENTRYF_FAILED) {
+		note("node %u: entry %llu fails", r->node->id, r->entry.position);
+		return;
+	}
 	note("node %u: entry %llu is acknowledged", r->node->id, r->entry.position);
 	oracle_ack(r->node->timeline, r->write);
 }

@@ -55,7 +55,7 @@ static bool to_serve(const struct node *n)
 		if (failed(&n->peers[i]))
 			return true;
 	}
-	return n->roster || !list_empty(&n->roster_done);
+	return n->roster || !list_empty(&n->roster_done) || n->events & 1u << RES_DISK_FAILED;
 }
 
 static bool reached_or_to_serve(struct node *n)
@@ -68,6 +68,10 @@ static int wait_serving(struct node *n, bool (*reached)(struct node *n))
 	u32 i;
 
 	for (;;) {
+		if (n->events & 1u << RES_DISK_FAILED) {
+			n->events &= ~(1u << RES_DISK_FAILED);
+			role_disk_failed(n);
+		}
 		for (i = 0; i < SIM_NODES; i++) {
 			if (failed(&n->peers[i]))
 				session_lost(&n->peers[i]);
@@ -186,6 +190,10 @@ int role_promote(struct node *n, bool force)
 	members = equal_peers(n);
 	promise(n, members, force);
 	record_promotion(n, members);
+	if (n->failed) {
+		n->next_timeline = NULL;
+		return -EIO;
+	}
 	become_primary(n, members);
 	n->gate = true;
 	note("node %u: is Primary, roster %x position %llu", n->id, n->md.roster,
@@ -230,7 +238,7 @@ static void settle_followers(struct node *n)
  * A half-filled target cannot go on without its source. It is lost while there
  * is a stream to say so in: nothing may be added to that at its end.
  */
-static void lose_targets(struct node *n)
+static void lose_targets(struct node *n, const char *reason)
 {
 	u32 i;
 
@@ -239,7 +247,7 @@ static void lose_targets(struct node *n)
 
 		if (!p->conn || !p->conn->streaming || (node_member(n, i) && !p->joining))
 			continue;
-		conn_fail(p->conn, false, "the Primary was demoted");
+		conn_fail(p->conn, false, reason);
 		session_lost(p);
 	}
 }
@@ -260,6 +268,27 @@ static void end_streams(struct node *n)
 	}
 }
 
+void role_disk_failed(struct node *n)
+{
+	u32 i;
+
+	if (!n->attached)
+		return;
+	n->failed = true;
+	if (n->primary) {
+		if (n->stream.disk >= DITTO_STREAM_DISK_ABSENT)
+			return;
+		request_give_up(n);
+		lose_targets(n, "the Primary's disk has failed");
+		roster_without_disk(n);
+		return;
+	}
+	for (i = 0; i < SIM_NODES; i++) {
+		if (n->peers[i].conn)
+			conn_bye(n->peers[i].conn, DITTO_BYE_DISK, false, "the disk has failed");
+	}
+}
+
 int role_demote(struct node *n)
 {
 	if (!n->primary)
@@ -269,7 +298,7 @@ int role_demote(struct node *n)
 		n->gate = true;
 		return -ETIMEDOUT;
 	}
-	lose_targets(n);
+	lose_targets(n, "the Primary was demoted");
 	settle_followers(n);
 	node_flush(n, false);
 	end_streams(n);
@@ -381,7 +410,10 @@ int role_attach(struct node *n)
 {
 	u32 i;
 
-	if (n->attached || read_md(n))
+	/* What it was given up with keeps it open. */
+	if (n->attached || !list_empty(&n->disk.ios))
+		return -EBUSY;
+	if (read_md(n))
 		return -EINVAL;
 	n->unclean = !(n->md.flags & DITTO_MDF_CLEAN);
 	n->attach_id = roster_new_generation();
@@ -391,8 +423,16 @@ int role_attach(struct node *n)
 			bitmap_new(&n->peers[i]);
 	}
 	regions_attach(n);
+	if (n->failed) {
+		regions_detach(n);
+		return -EIO;
+	}
 	n->md.flags &= ~(DITTO_MDF_CLEAN | DITTO_MDF_PRIMARY);
 	node_write_md(n);
+	if (n->failed) {
+		regions_detach(n);
+		return -EIO;
+	}
 	n->attached = true;
 	note("node %u: attached at %llu%s", n->id, n->md.durable_position,
 	     n->unclean ? ", unclean" : "");
@@ -413,6 +453,8 @@ static int quiesce(struct node *n)
 	if (role_wait_idle(n))
 		return -ETIMEDOUT;
 	role_orphans(n, 0, 0);
+	if (n->failed)
+		return 0;
 	regions_empty(n);
 	n->md.durable_generation = n->md.generation;
 	n->md.durable_position = applier_position(n);
@@ -429,6 +471,10 @@ int role_detach(struct node *n)
 	if (role_demote(n) || quiesce(n))
 		return -EBUSY;
 	n->attached = false;
+	n->failed = false;
+	if (n->disk.health == DISK_DEAD)
+		n->disk.health = DISK_SOUND;
+	n->next_timeline = NULL;
 	regions_detach(n);
 	applier_set_position(n, applier_position(n));
 	note("node %u: detached", n->id);

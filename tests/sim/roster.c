@@ -7,6 +7,16 @@ u64 roster_new_generation(void)
 	return chance64() | 1;
 }
 
+/* Return: false where the disk has failed. */
+static bool write_md(struct node *n)
+{
+	node_write_md(n);
+	/* At once: what follows in the stream counts on the record. */
+	if (n->failed && n->primary)
+		ditto_stream_disk_failed(&n->stream);
+	return !n->failed;
+}
+
 void roster_know(struct peer *p)
 {
 	bitmap_keep(p);
@@ -20,25 +30,57 @@ static void fill_roster(const struct ditto_md *md, struct ditto_wire_roster *ros
 	roster->previous = previous;
 }
 
-void roster_without(struct peer *p)
+static void announce_without(struct node *n, u32 node)
 {
-	struct node *n = p->node;
 	struct ditto_md *md = &n->md;
-	struct ditto_md_peer *entry = ditto_md_peer_get(md, p->id);
+	struct ditto_md_peer *entry = node == n->id ? NULL : ditto_md_peer_get(md, node);
 	struct ditto_wire_roster roster;
 	u64 previous = md->generation;
 
 	if (entry)
 		entry->generation = previous;
-	md->roster &= ~BIT(p->id);
+	md->roster &= ~BIT(node);
 	md->roster_number++;
 	md->roster_generation = roster_new_generation();
 	ditto_md_push_generation(md, md->roster_generation);
-	node_write_md(n);
-	note("node %u: %u has left the roster, which is %x", n->id, p->id, md->roster);
+	write_md(n);
+	note("node %u: %u has left the roster, which is %x", n->id, node, md->roster);
 	fill_roster(md, &roster, previous);
 	n->rosters++;
 	request_roster(n, DITTO_ENTRY_ROSTER, &roster, 0);
+}
+
+void roster_without(struct peer *p)
+{
+	struct node *n = p->node;
+
+	if (n->failed && !n->stream.active) {
+		/* It was the last good copy, and stays the newest: nothing completes. */
+		note("node %u: %u was the last good copy", n->id, p->id);
+		n->timeline->leaving[p->id] = false;
+		roster_done(n);
+		return;
+	}
+	announce_without(n, p->id);
+}
+
+void roster_without_disk(struct node *n)
+{
+	struct ditto_stream_out out;
+	u64 durable;
+
+	ditto_stream_out_init(&out);
+	durable = ditto_stream_disk_absent(&n->stream);
+	if (n->stream.active)
+		request_absent(n, n->id, durable, &out);
+	request_dispatch(n, &out);
+	if (!n->stream.active) {
+		note("node %u: no other copy is left", n->id);
+		roster_done(n);
+		return;
+	}
+	n->timeline->leaving[n->id] = true;
+	announce_without(n, n->id);
 }
 
 /* The one that joins is told what all others lack. */
@@ -64,9 +106,12 @@ void roster_join(struct peer *p)
 	syncer_end(p, NULL);
 	n->md.roster |= BIT(p->id);
 	n->md.roster_number++;
+	if (!write_md(n)) {
+		n->md.roster &= ~BIT(p->id);
+		return;
+	}
 	n->timeline->left[p->id] = NEVER;
 	n->timeline->leaving[p->id] = false;
-	node_write_md(n);
 	p->joining = true;
 	tell_bits(p);
 	note("node %u: %u joins, the roster is %x", n->id, p->id, n->md.roster);
@@ -88,7 +133,7 @@ static void joined(struct node *n, u32 roster)
 			entry->generation = n->md.generation;
 		note("node %u: %u is up to date", n->id, i);
 	}
-	node_write_md(n);
+	write_md(n);
 }
 
 /* From now on nobody asks of them what is acknowledged. */
@@ -127,6 +172,8 @@ void roster_done(struct node *n)
 	sim.clock++;
 	ditto_stream_out_init(&out);
 	ditto_stream_unhold(&n->stream, &out);
+	if (n->stream.disk == DITTO_STREAM_DISK_ABSENT)
+		ditto_stream_disk_left(&n->stream, &out);
 	request_dispatch(n, &out);
 }
 
@@ -147,7 +194,7 @@ void roster_start(struct node *n, const struct ditto_wire_start *start)
 		n->target = *start;
 		n->md.flags |= DITTO_MDF_INCONSISTENT;
 	}
-	node_write_md(n);
+	write_md(n);
 }
 
 static void shift_generation(struct ditto_wire_start *start, u64 generation)
@@ -225,7 +272,7 @@ void roster_apply(struct node *n)
 	if (sound && joined_now)
 		bitmap_write(n);
 	if (sound)
-		node_write_md(n);
+		write_md(n);
 	note("node %u: has recorded roster %x", n->id, n->md.roster);
 	applier_roster_done(n, joined_now);
 }

@@ -84,12 +84,14 @@ static void add_peer(struct node *n, u32 peer, bool idle)
 		add_conn(n, p->conn);
 	if (idle && net_offered(n->id, peer))
 		add(H_LANES, n, peer, 0, USUAL);
-	if (peer > n->id && net_can_connect(n->id, peer))
+	if (peer > n->id && net_can_connect(n->id, peer) && !n->failed && !nodes[peer].failed)
 		add(H_CONNECT, n, peer, 0, 4 * RARE);
 }
 
 static bool io_held(const struct node *n, const struct disk_io *io)
 {
+	if (!disk_moves(&n->disk, io))
+		return true;
 	if (io->op == DISK_BLOCK_WRITE)
 		return log_held[n->id] && io->slot < DITTO_INTENT_COPIES * DISK_LOG_BLOCKS;
 	return disk_held[n->id] && io->op != DISK_MD && !(io->flags & DISK_META);

@@ -21,6 +21,10 @@ void session_lanes(struct peer *p, struct session *s)
 {
 	if (p->connection_state != CONNECTING || !p->node->attached || s->broken)
 		return;
+	if (p->node->failed) {
+		s->broken = true;
+		return;
+	}
 	p->events = 0;
 	p->conn = conn_new(p, s);
 	p->state_valid = false;
@@ -135,6 +139,8 @@ static const char *check_start(struct node *n, const struct ditto_wire_start *st
 		return "this node follows another Primary";
 	if (!applier_idle(n))
 		return "still writing what the last Primary sent";
+	if (n->failed)
+		return "the disk has failed";
 	memcpy(theirs.history, start->history, sizeof(theirs.history));
 	state_mine(n, &mine);
 	relation = ditto_history_relate(&mine, &theirs);
@@ -220,6 +226,10 @@ void session_start(struct peer *p)
 	keep_account(n);
 	n->next_timeline = c->start_timeline;
 	roster_start(n, &c->start);
+	if (n->failed) {
+		conn_fail(c, false, "cannot record START: the disk has failed");
+		return;
+	}
 	account_start(p, &c->start);
 	applier_begin(n, c, &c->start);
 	conn_say(c, DITTO_WIRE_READY, c->start.position);
@@ -237,7 +247,8 @@ void session_ready(struct peer *p)
 	}
 	/* What the target has handed over is on disk here before it forgets it. */
 	bitmap_write(p->node);
-	syncer_begin(p);
+	if (!p->node->failed)
+		syncer_begin(p);
 }
 
 static void missing(void *arg, u64 start, u64 size)

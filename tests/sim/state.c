@@ -14,7 +14,8 @@ void state_mine(const struct node *n, struct ditto_wire_state *state)
 	state->flags = (n->primary ? DITTO_STATEF_PRIMARY : 0) |
 		       (md->flags & DITTO_MDF_INCONSISTENT ? DITTO_STATEF_INCONSISTENT : 0) |
 		       (md->flags & DITTO_MDF_OUTDATED ? DITTO_STATEF_OUTDATED : 0) |
-		       (n->unclean ? DITTO_STATEF_UNCLEAN : 0);
+		       (n->unclean ? DITTO_STATEF_UNCLEAN : 0) |
+		       (n->failed ? DITTO_STATEF_FAILED : 0);
 	state->roster = md->roster;
 	state->roster_number = md->roster_number;
 	state->generation = md->generation;
@@ -42,6 +43,8 @@ enum disk_state state_disk(const struct node *n, const struct ditto_wire_state *
 {
 	if (mine->flags & DITTO_STATEF_DISKLESS)
 		return DISKLESS;
+	if (mine->flags & DITTO_STATEF_FAILED)
+		return FAILED;
 	if (mine->flags & DITTO_STATEF_INCONSISTENT)
 		return INCONSISTENT;
 	if (mine->flags & DITTO_STATEF_OUTDATED)
@@ -67,6 +70,8 @@ static enum disk_state peer_disk(const struct peer *p, const struct ditto_wire_s
 		return UNKNOWN;
 	if (theirs->flags & DITTO_STATEF_DISKLESS)
 		return DISKLESS;
+	if (theirs->flags & DITTO_STATEF_FAILED)
+		return FAILED;
 	if (p->node->primary)
 		return in_sync(p) ? UP_TO_DATE :
 		       theirs->flags & DITTO_STATEF_OUTDATED ? OUTDATED : INCONSISTENT;
@@ -148,6 +153,8 @@ static void state_work(struct node *n)
 {
 	u32 i;
 
+	if (take_event(&n->events, RES_DISK_FAILED))
+		role_disk_failed(n);
 	if (take_event(&n->events, RES_APPLY_ROSTER))
 		roster_apply(n);
 	if (take_event(&n->events, RES_ROSTER_DONE))
@@ -197,6 +204,7 @@ static int run_command(struct node *n)
 		return 0;
 	case COMMAND_DISCONNECT:
 		session_disconnect(p, DITTO_BYE_DISCONNECT);
+		state_refresh(n);
 		return 0;
 	case COMMAND_LANES:
 		session_lanes(p, n->command_session);

@@ -58,6 +58,9 @@ static void read_end_io(struct disk_io *disk_io)
 
 	io->data = node_alloc(io->peer->node, disk_io->count * sizeof(u64));
 	memcpy(io->data, disk_io->data, disk_io->count * sizeof(u64));
+	io->failed = disk_io->error;
+	if (io->failed)
+		node_disk_error(io->peer->node);
 	extent_read(io);
 }
 

@@ -164,13 +164,34 @@ static bool primary_alive(void)
 	return false;
 }
 
-/* Start what is down. */
+/* Start what is down; a disk that has failed is attached anew, in two steps. */
 static void start(struct node *n)
 {
 	if (!n->powered)
 		node_power_on(n);
 	else if (!n->attached)
 		cluster_command(n->id, COMMAND_ATTACH, 0);
+	else if (n->failed)
+		cluster_command(n->id, COMMAND_DETACH, 0);
+}
+
+/* Mostly that of a Primary, for it has the most to lose. */
+static void fail_disk(struct node *n, const struct node *primary)
+{
+	struct disk *disk = &n->disk;
+
+	if (!n->powered || !n->attached || (n != primary && !one_in(4)))
+		return;
+	if (disk->health == DISK_STUCK) {
+		note("node %u: its disk moves again", n->id);
+		disk->health = DISK_SOUND;
+		return;
+	}
+	disk->health = n->primary && one_in(2) ? DISK_STUCK : DISK_DEAD;
+	note("node %u: its disk %s", n->id, disk->health == DISK_DEAD ? "dies" : "stands still");
+	/* Or an administrator gives it up. */
+	if (disk->health == DISK_STUCK && one_in(2))
+		node_disk_error(n);
 }
 
 static void administrate(struct node *n)
@@ -274,7 +295,7 @@ static void fault(void)
 		cut_all_power();
 		return;
 	}
-	switch (chance(13)) {
+	switch (chance(14)) {
 	case 0 ... 2:
 		cut_link();
 		break;
@@ -282,7 +303,9 @@ static void fault(void)
 		heal_links(2);
 		break;
 	case 5:
-		if (n->powered)
+		if (n->powered && one_in(3))
+			node_crash(n);
+		else if (n->powered)
 			node_power_cut(n);
 		break;
 	case 6 ... 7:
@@ -296,6 +319,9 @@ static void fault(void)
 		break;
 	case 12:
 		rot(n);
+		break;
+	case 13:
+		fail_disk(n, some_primary());
 		break;
 	}
 }
@@ -333,12 +359,48 @@ static void settle(void)
 	cover_quiet();
 }
 
+/*
+ * What had no followers is in no list, and over pages of its user's: it waits for
+ * the disk, whatever that does, and so does what overlaps it.
+ */
+static bool waits_by_right(const struct node *n)
+{
+	const struct request *r;
+
+	list_for_each_entry(r, &n->requests, link) {
+		if (r->io && !(r->entry.flags & DITTO_ENTRYF_LISTED))
+			return true;
+	}
+	return false;
+}
+
+/* A disk that stands still is given up, and then nobody waits for it (G7, G8). */
+static void give_up_disks(void)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (nodes[i].disk.health == DISK_STUCK && nodes[i].attached)
+			node_disk_error(&nodes[i]);
+	}
+	settle();
+	for (i = 0; i < SIM_NODES; i++) {
+		if (nodes[i].disk.health == DISK_STUCK && nodes[i].stream.listed &&
+		    !waits_by_right(&nodes[i]))
+			broken("G7", "node %u: %u entries wait for a disk that was given up", i,
+			       nodes[i].stream.listed);
+		if (nodes[i].disk.health == DISK_STUCK)
+			nodes[i].disk.health = DISK_SOUND;
+	}
+}
+
 /* Everything is repaired: links heal, who is down comes back, one is Primary. */
 static void repair(void)
 {
 	u32 round, i, j;
 
 	heal_links(1);
+	give_up_disks();
 	for (round = 0; round < 4 && !sim.failed; round++) {
 		settle();
 		for (i = 0; i < SIM_NODES; i++) {

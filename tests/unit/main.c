@@ -50,6 +50,7 @@ static const struct {
 	{ "resync", resync_tests },
 	{ "pair", pair_tests },
 	{ "stream_account", stream_account_tests },
+	{ "stream_disk", stream_disk_tests },
 	{ "apply_account", apply_account_tests },
 	{ "account", account_tests },
 	{ "account_model", account_model_tests },

@@ -23,6 +23,8 @@ static const u8 lane_of[DITTO_WIRE_TYPES] = {
 	[DITTO_WIRE_EXTENT] = DITTO_LANE_BULK,
 	[DITTO_WIRE_EXTENT_ZERO] = DITTO_LANE_BULK,
 	[DITTO_WIRE_VERIFY_ASK] = DITTO_LANE_BULK,
+	[DITTO_WIRE_READ_DATA] = DITTO_LANE_BULK,
+	[DITTO_WIRE_READ_FAILED] = DITTO_LANE_BULK,
 };
 
 static bool is_data(u8 type)
@@ -107,6 +109,15 @@ static void make(struct ditto_wire_header *h, u8 type)
 		break;
 	case DITTO_WIRE_SETTLED:
 		h->settled = U64_MAX;
+		break;
+	case DITTO_WIRE_READ_DATA:
+		h->length = 8192;
+		fallthrough;
+	case DITTO_WIRE_READ:
+	case DITTO_WIRE_READ_FAILED:
+		h->epoch = 3;
+		h->offset = DATA - 8192;
+		h->size = 8192;
 		break;
 	case DITTO_WIRE_VERIFY_SUMS:
 		h->length = 8;
@@ -297,6 +308,9 @@ static void ranges(void)
 	static const struct { u8 type; u32 most; bool carries; } kinds[] = {
 		{ DITTO_WIRE_WRITE, DITTO_WIRE_MAX_WRITE, true },
 		{ DITTO_WIRE_EXTENT, DITTO_WIRE_MAX_EXTENT, true },
+		{ DITTO_WIRE_READ, DITTO_WIRE_MAX_WRITE, false },
+		{ DITTO_WIRE_READ_DATA, DITTO_WIRE_MAX_WRITE, true },
+		{ DITTO_WIRE_READ_FAILED, DITTO_WIRE_MAX_WRITE, false },
 		{ DITTO_WIRE_DISCARD, DITTO_WIRE_MAX_RANGE, false },
 		{ DITTO_WIRE_ZEROES, DITTO_WIRE_MAX_RANGE, false },
 		{ DITTO_WIRE_EXTENT_ZERO, DITTO_WIRE_MAX_EXTENT, false },
@@ -403,6 +417,9 @@ static void order(void)
 	REFUSE(DITTO_WIRE_FLUSH, h.position = 0, "position");
 	REFUSE(DITTO_WIRE_WRITE, h.overlap = 42, "overlap");
 	REFUSE(DITTO_WIRE_DISCARD, h.overlap = U64_MAX, "overlap");
+	REFUSE(DITTO_WIRE_READ, h.epoch = 0, "epoch");
+	REFUSE(DITTO_WIRE_READ_DATA, h.epoch = 0, "epoch");
+	REFUSE(DITTO_WIRE_READ_FAILED, h.epoch = 0, "epoch");
 	REFUSE(DITTO_WIRE_EXTENT, h.epoch = 0, "epoch");
 	REFUSE(DITTO_WIRE_EXTENT, h.overlap = 43, "overlap");
 	TAKE(DITTO_WIRE_EXTENT, h.overlap = 42);
@@ -748,7 +765,8 @@ static void expect_sound(const struct ditto_wire_header *h, const struct ditto_w
 	EXPECT_TRUE(h->length <= max(DITTO_WIRE_MAX_WRITE, DITTO_WIRE_MAX_EXTENT));
 	EXPECT_TRUE(h->offset % 512 == 0 && h->size % 512 == 0);
 	EXPECT_TRUE(h->offset <= DATA && h->size <= DATA - h->offset);
-	if (h->type == DITTO_WIRE_WRITE || h->type == DITTO_WIRE_EXTENT)
+	if (h->type == DITTO_WIRE_WRITE || h->type == DITTO_WIRE_EXTENT ||
+	    h->type == DITTO_WIRE_READ_DATA)
 		EXPECT_TRUE(h->length == h->size && h->size);
 	else if (h->type == DITTO_WIRE_VERIFY_SUMS)
 		EXPECT_TRUE(h->length <= DITTO_WIRE_MAX_SUMS && h->length % 4 == 0);

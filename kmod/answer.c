@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "answer.h"
+
+#include <linux/bio.h>
+#include <linux/slab.h>
+
+#include "applier.h"
+#include "connection.h"
+#include "core/wire.h"
+#include "disk.h"
+#include "payload.h"
+#include "resource.h"
+
+/**
+ * struct ditto_answer - what a Primary has asked for
+ * @link: in the connection's list
+ * @conn: with a reference until it has been read
+ * @bio: over pages of our own, NULL where this copy cannot answer
+ * @number: the Primary's
+ * @offset: bytes
+ * @size: bytes
+ */
+struct ditto_answer {
+	struct list_head link;
+	struct ditto_connection *conn;
+	struct bio *bio;
+	u64 number;
+	u64 offset;
+	u32 size;
+};
+
+static void answer_free(struct ditto_answer *answer)
+{
+	if (answer->bio)
+		ditto_payload_free(answer->bio);
+	kfree(answer);
+}
+
+/* It may be sent. @conn may be gone when this returns, and @answer with it. */
+static void answer_queue(struct ditto_answer *answer)
+{
+	struct ditto_connection *conn = answer->conn;
+	unsigned long flags;
+	bool closed;
+
+	spin_lock_irqsave(&conn->queue_lock, flags);
+	closed = test_bit(DITTO_CONN_NO_ANSWERS, &conn->flags);
+	if (!closed) {
+		list_add_tail(&answer->link, &conn->answers);
+		ditto_connection_kick(conn);
+	}
+	spin_unlock_irqrestore(&conn->queue_lock, flags);
+	if (closed)
+		answer_free(answer);
+	ditto_connection_put(conn);
+}
+
+static void answer_end_io(struct bio *bio)
+{
+	struct ditto_answer *answer = bio->bi_private;
+	struct ditto_resource *res = answer->conn->res;
+
+	if (bio->bi_status) {
+		ditto_resource_disk_error(res);
+		ditto_payload_free(bio);
+		answer->bio = NULL;
+	}
+	answer_queue(answer);
+	/* Last: from here on the disk and the resource may go. */
+	atomic_dec(&res->applier.answers);
+}
+
+/* Is this copy as good as the Primary's? Counts as an answer where it is. */
+static bool may_answer(struct ditto_connection *conn)
+{
+	struct ditto_applier *app = &conn->res->applier;
+	bool may;
+
+	spin_lock_irq(&app->lock);
+	may = app->upstream == conn && !app->core.target && !READ_ONCE(conn->res->disk->failed);
+	if (may)
+		atomic_inc(&app->answers);
+	spin_unlock_irq(&app->lock);
+	return may;
+}
+
+int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_header *header)
+{
+	struct ditto_answer *answer;
+	bool full;
+
+	spin_lock_irq(&conn->queue_lock);
+	full = conn->answering >= DITTO_ANSWERS_MOST;
+	conn->answering += !full;
+	spin_unlock_irq(&conn->queue_lock);
+	if (full)
+		return -EPROTO;
+	answer = kzalloc(sizeof(*answer), GFP_NOIO | __GFP_NOFAIL);
+	answer->conn = ditto_connection_get(conn);
+	answer->number = header->epoch;
+	answer->offset = header->offset;
+	answer->size = header->size;
+	if (!may_answer(conn)) {
+		answer_queue(answer);
+		return 0;
+	}
+	answer->bio = ditto_payload_alloc(conn->res->disk->backing.bdev, REQ_OP_READ,
+					  answer->offset, answer->size);
+	answer->bio->bi_end_io = answer_end_io;
+	answer->bio->bi_private = answer;
+	submit_bio_noacct(answer->bio);
+	return 0;
+}
+
+struct ditto_answer *ditto_answer_next(struct ditto_connection *conn,
+				       struct ditto_wire_header *header)
+{
+	struct ditto_answer *answer;
+
+	if (list_empty_careful(&conn->answers))
+		return NULL;
+	spin_lock_irq(&conn->queue_lock);
+	answer = list_first_entry_or_null(&conn->answers, struct ditto_answer, link);
+	if (answer)
+		list_del(&answer->link);
+	spin_unlock_irq(&conn->queue_lock);
+	if (!answer)
+		return NULL;
+	header->type = answer->bio ? DITTO_WIRE_READ_DATA : DITTO_WIRE_READ_FAILED;
+	header->epoch = answer->number;
+	header->offset = answer->offset;
+	header->size = answer->size;
+	return answer;
+}
+
+struct bio *ditto_answer_data(struct ditto_answer *answer)
+{
+	return answer->bio;
+}
+
+void ditto_answer_sent(struct ditto_connection *conn, struct ditto_answer *answer)
+{
+	spin_lock_irq(&conn->queue_lock);
+	conn->answering--;
+	spin_unlock_irq(&conn->queue_lock);
+	answer_free(answer);
+}
+
+void ditto_answer_forget(struct ditto_connection *conn)
+{
+	struct ditto_answer *answer, *next;
+	LIST_HEAD(gone);
+
+	spin_lock_irq(&conn->queue_lock);
+	set_bit(DITTO_CONN_NO_ANSWERS, &conn->flags);
+	list_splice_init(&conn->answers, &gone);
+	spin_unlock_irq(&conn->queue_lock);
+	list_for_each_entry_safe(answer, next, &gone, link)
+		answer_free(answer);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reads on a Primary whose own disk has failed: a member of the roster serves
+ * them from its disk (G8).
+ *
+ * Whatever a user has been told is written on the disk of every member that
+ * follows, so any of them will do, and no order with what is being written is
+ * needed: a read may see a write that has not completed, or not. Where a
+ * connection is lost its reads go to another member, and where none is left they
+ * fail.
+ */
+#ifndef DITTO_REMOTE_READ_H
+#define DITTO_REMOTE_READ_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct bio;
+struct ditto_connection;
+struct ditto_device;
+struct ditto_resource;
+struct ditto_wire_header;
+
+/* Reads that one peer may have in hand; others wait. */
+#define DITTO_REMOTE_READS_MOST	64
+
+/**
+ * struct ditto_remote_read - a read that the local disk cannot serve
+ * @link: in one of the lists of struct ditto_remote_reads
+ * @dev: whose read it is
+ * @user: its bio
+ * @start: of accounting
+ * @number: its name on the wire
+ * @tried: a bit for each node that could not serve it
+ * @conn: who has been asked; not touched, only compared
+ * @sent_at: jiffies
+ */
+struct ditto_remote_read {
+	struct list_head link;
+	struct ditto_device *dev;
+	struct bio *user;
+	unsigned long start;
+	u64 number;
+	u32 tried;
+	const struct ditto_connection *conn;
+	unsigned long sent_at;
+};
+
+/**
+ * struct ditto_remote_reads - those of one resource
+ * @lock: protects it; taken in interrupts, innermost
+ * @waiting: nobody has been asked yet
+ * @sent: somebody has, oldest first
+ * @number: last given
+ * @turn: node id that was asked last
+ * @work: asks
+ */
+struct ditto_remote_reads {
+	spinlock_t lock;
+	struct list_head waiting;
+	struct list_head sent;
+	u64 number;
+	u32 turn;
+	struct work_struct work;
+};
+
+/* Have @read served by a peer; it ends in ditto_device_read_end(). Any context. */
+void ditto_remote_read_submit(struct ditto_remote_read *read);
+
+/* Pages for the payload of a READ_DATA, or NULL where nobody has asked for it. */
+struct bio *ditto_remote_read_room(struct ditto_connection *conn,
+				   const struct ditto_wire_header *header);
+/* It has come, in @data, which is taken over. Return: 0, -EPROTO. */
+int ditto_remote_read_data(struct ditto_connection *conn, const struct ditto_wire_header *header,
+			   struct bio *data);
+/* The peer cannot read it either: another is asked. Return: 0, -EPROTO. */
+int ditto_remote_read_failed(struct ditto_connection *conn,
+			     const struct ditto_wire_header *header);
+
+/* Has @conn had a read for longer than @timeout (jiffies)? */
+bool ditto_remote_read_late(struct ditto_connection *conn, unsigned long timeout);
+/* @conn has failed, and receives nothing any more: ask others. */
+void ditto_remote_read_lost(struct ditto_resource *res, const struct ditto_connection *conn);
+
+void ditto_remote_read_setup(struct ditto_remote_reads *reads);
+/* No read is under way, and none will come. May sleep. */
+void ditto_remote_read_shutdown(struct ditto_resource *res);
+
+int ditto_remote_read_init(void);
+void ditto_remote_read_exit(void);
+
+#endif /* DITTO_REMOTE_READ_H */
