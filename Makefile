@@ -10,6 +10,7 @@
 #	make check-6.12		the selftests on Linux 6.12
 #	make mutants		bugs put in on purpose: the simulator must find each
 #	make check-crash	a machine is killed 200 times (KILLS=N: so often)
+#	make bench		measure it beside dm-linear, DRBD 8.4 and md over nbd
 #	make lint		W=1, sparse, checkpatch, shellcheck
 #	make clean
 
@@ -48,6 +49,9 @@ mutants:
 	scripts/setup build
 	$(MAKE) -C tests/sim mutants
 
+bench:
+	@scripts/bench $(BENCH)
+
 lint:
 	scripts/setup build lint
 	scripts/lint
@@ -63,4 +67,4 @@ clean:
 	rm -f ditto.ko ditto.mod ditto.mod.c ditto.mod.o ditto.o Module.symvers modules.order
 	rm -f kmod/*.o kmod/core/*.o kmod/.*.cmd kmod/core/.*.cmd .*.cmd
 
-.PHONY: all module userspace install demo check check-debug check-6.12 check-crash mutants lint clean
+.PHONY: all module userspace install demo check check-debug check-6.12 check-crash mutants bench lint clean
