@@ -12,15 +12,15 @@
 
 profile_s=10
 
-# What loads a row for so long, in the background
+# What loads a row, in the background, until it is told to end: perf takes a
+# while to begin, too.
 profile_load() {
-	local end=$((SECONDS + profile_s + 4))
 	if [[ ${row_job[$1]} != resync ]]; then
-		job_run "$1" 1 $((profile_s + 3)) "$work/profile.json" "$2"
+		job_run "$1" 1 300 "$work/profile.json" "$2"
 		return
 	fi
-	while ((SECONDS < end)); do
-		resync_run "$2" >/dev/null
+	while [[ ! -e $work/profiled ]]; do
+		resync_run "$2"
 	done
 }
 
@@ -56,12 +56,16 @@ profile() {
 		echo "   perf does not work here: no profile"
 		return
 	fi
-	profile_load "$1" "$2" &
+	rm -f "$work/profiled"
+	profile_load "$1" "$2" >"$work/load" 2>&1 &
 	load=$!
 	[[ ${row_job[$1]} == resync ]] || profile_wait "$1" "$2"
 	perf record -q -a -g -e cpu-clock -F 250 -o "$work/perf.data" sleep $profile_s \
 		>"$work/said" 2>&1 || die "perf"
-	wait "$load"
+	touch "$work/profiled"
+	[[ ${row_job[$1]} == resync ]] || pkill -INT -P "$load"
+	# fio, interrupted, ends with an error.
+	wait "$load" || true
 	{
 		printf '%s, %s\n' "$1" "$2"
 		profile_report "by module" dso --percent-limit 1

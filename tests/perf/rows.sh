@@ -19,6 +19,9 @@
 # Two peers over 16 GiB are not measured: their first resync takes minutes, and
 # they ask nothing of the intent log that one peer does not.
 #
+# Over 16 GiB and in few seconds, most writes are the first to their region of
+# 4 MiB: these rows ask what it costs to make regions hot, not only to have many.
+#
 # Disks: "ram" is a ram disk of 256 MiB; "wide" is one of 16 GiB that keeps
 # nothing, see disk.sh.
 #
