@@ -3,7 +3,7 @@
 #
 # Test: the kernel replicates over sockets that kTLS encrypts
 # Proves: G9
-# Needs: the kernel's module tls, GnuTLS with kTLS, fio
+# Needs: the kernel's module tls, GnuTLS, fio
 # Time limit: 120
 #
 # Not dittod but the program ktls_smoke connects the two nodes, by TLS sessions

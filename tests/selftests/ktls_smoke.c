@@ -6,9 +6,9 @@
  *
  * Two threads, each in one node's network namespace, make a TLS session over
  * each of three sockets, have the kernel encrypt them, and give them to their
- * node's resource as lanes. GnuTLS switches kTLS on where it was told to (by the
- * file that GNUTLS_SYSTEM_PRIORITY_FILE names) and can; elsewhere its keys are
- * given to the kernel here. With "alert" one says goodbye in TLS afterwards: a
+ * node's resource as lanes. A GnuTLS that is built with kTLS switches it on where
+ * it was told to (by the file that GNUTLS_SYSTEM_PRIORITY_FILE names); Debian 12's
+ * is not built so, and its keys are given to the kernel here. With "alert" one says goodbye in TLS afterwards: a
  * record that is no data.
  */
 #include <arpa/inet.h>
