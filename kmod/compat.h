@@ -63,11 +63,56 @@ static inline void ditto_bdev_close(struct ditto_bdev *d)
 #endif
 
 /**
+ * struct ditto_disk_limits - those of a stacked disk that are not its backing device's
+ * @max_bytes: no bio will be larger
+ * @range_bytes: no discard and no write-zeroes will be larger
+ * @discard: discards are taken
+ * @logical: bytes of a logical block, at least
+ * @physical: bytes of a physical block, at least
+ */
+struct ditto_disk_limits {
+	unsigned int max_bytes;
+	unsigned int range_bytes;
+	bool discard;
+	unsigned int logical;
+	unsigned int physical;
+};
+
+/* The limits of a disk over @backing that has a volatile write cache and FUA. */
+static inline void ditto_stack_limits(struct queue_limits *lim, struct block_device *backing,
+				      const struct ditto_disk_limits *own)
+{
+	blk_set_stacking_limits(lim);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	queue_limits_stack_bdev(lim, backing, 0, "ditto");
+	lim->features &= ~(BLK_FEAT_ZONED | BLK_FEAT_NOWAIT);
+	lim->features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA | BLK_FEAT_STABLE_WRITES |
+			 BLK_FEAT_IO_STAT;
+#else
+	blk_stack_limits(lim, &bdev_get_queue(backing)->limits, get_start_sect(backing));
+#endif
+	lim->logical_block_size = max(lim->logical_block_size, own->logical);
+	lim->physical_block_size = max3(lim->physical_block_size, lim->logical_block_size,
+					own->physical);
+	lim->io_min = max(lim->io_min, lim->physical_block_size);
+	lim->max_hw_sectors = round_down(min(lim->max_hw_sectors, own->max_bytes >> SECTOR_SHIFT),
+					 lim->logical_block_size >> SECTOR_SHIFT);
+	lim->max_sectors = min(lim->max_sectors, lim->max_hw_sectors);
+	lim->max_hw_discard_sectors = own->discard ? own->range_bytes >> SECTOR_SHIFT : 0;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	lim->max_user_discard_sectors = lim->max_hw_discard_sectors;
+#endif
+	lim->max_discard_sectors = lim->max_hw_discard_sectors;
+	lim->discard_granularity = max(lim->discard_granularity, lim->logical_block_size);
+	lim->max_secure_erase_sectors = 0;
+	lim->max_zone_append_sectors = 0;
+	lim->max_write_zeroes_sectors = own->range_bytes >> SECTOR_SHIFT;
+}
+
+/**
  * ditto_alloc_disk() - a gendisk stacked over a backing device
  * @backing: whose limits the disk inherits
- * @max_bytes: no bio will be larger
- * @discard: discards are taken, of at most @range_bytes
- * @range_bytes: no discard and no write-zeroes will be larger
+ * @own: and those of its own
  *
  * The disk says that it has a volatile write cache and FUA, and wants stable
  * pages.
@@ -75,47 +120,44 @@ static inline void ditto_bdev_close(struct ditto_bdev *d)
  * Return: the disk or an ERR_PTR.
  */
 static inline struct gendisk *ditto_alloc_disk(struct block_device *backing,
-					       unsigned int max_bytes, bool discard,
-					       unsigned int range_bytes)
+					       const struct ditto_disk_limits *own)
 {
-	struct gendisk *disk;
-	struct queue_limits *lim;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
-	struct queue_limits limits;
+	struct queue_limits lim;
 
-	lim = &limits;
-	blk_set_stacking_limits(lim);
-	queue_limits_stack_bdev(lim, backing, 0, "ditto");
-	lim->features &= ~(BLK_FEAT_ZONED | BLK_FEAT_NOWAIT);
-	lim->features |= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA | BLK_FEAT_STABLE_WRITES |
-			 BLK_FEAT_IO_STAT;
-	lim->max_hw_discard_sectors = discard ? range_bytes >> SECTOR_SHIFT : 0;
-	lim->max_user_discard_sectors = lim->max_hw_discard_sectors;
+	ditto_stack_limits(&lim, backing, own);
+	return blk_alloc_disk(&lim, NUMA_NO_NODE);
 #else
-	disk = blk_alloc_disk(NUMA_NO_NODE);
+	struct gendisk *disk = blk_alloc_disk(NUMA_NO_NODE);
+
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
-	lim = &disk->queue->limits;
-	blk_set_stacking_limits(lim);
-	blk_stack_limits(lim, &bdev_get_queue(backing)->limits, get_start_sect(backing));
+	ditto_stack_limits(&disk->queue->limits, backing, own);
 	blk_queue_write_cache(disk->queue, true, true);
 	blk_queue_flag_set(QUEUE_FLAG_STABLE_WRITES, disk->queue);
 	blk_queue_flag_clear(QUEUE_FLAG_NOWAIT, disk->queue);
 	if (bdev_nonrot(backing))
 		blk_queue_flag_set(QUEUE_FLAG_NONROT, disk->queue);
-	lim->max_hw_discard_sectors = discard ? range_bytes >> SECTOR_SHIFT : 0;
-#endif
-	lim->max_hw_sectors = min(lim->max_hw_sectors, max_bytes >> SECTOR_SHIFT);
-	lim->max_sectors = min(lim->max_sectors, max_bytes >> SECTOR_SHIFT);
-	lim->max_discard_sectors = lim->max_hw_discard_sectors;
-	lim->discard_granularity = max(lim->discard_granularity, lim->logical_block_size);
-	lim->max_secure_erase_sectors = 0;
-	lim->max_zone_append_sectors = 0;
-	lim->max_write_zeroes_sectors = range_bytes >> SECTOR_SHIFT;
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
-	disk = blk_alloc_disk(lim, NUMA_NO_NODE);
-#endif
 	return disk;
+#endif
+}
+
+/*
+ * Other limits for a disk that nobody has open, and nobody can open meanwhile.
+ * Return: 0 or a negative errno.
+ */
+static inline int ditto_change_limits(struct gendisk *disk, struct block_device *backing,
+				      const struct ditto_disk_limits *own)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	struct queue_limits lim = queue_limits_start_update(disk->queue);
+
+	ditto_stack_limits(&lim, backing, own);
+	return queue_limits_commit_update(disk->queue, &lim);
+#else
+	ditto_stack_limits(&disk->queue->limits, backing, own);
+	return 0;
+#endif
 }
 
 /*

@@ -233,6 +233,7 @@ static void queue_hello(struct ditto_connection *conn)
 		.max_io = DITTO_WIRE_MAX_WRITE,
 		.discard_zeroes = 1,
 		.timeout_ms = res->options.timeout_ms,
+		.in_use = atomic_read(&res->device->openers) > 0,
 	};
 	u8 buf[DITTO_WIRE_HELLO_BYTES];
 
@@ -299,6 +300,7 @@ struct ditto_connection *ditto_connection_new(struct ditto_peer *peer, u64 cooki
 	conn->peer = ditto_peer_get(peer);
 	conn->res = peer->res;
 	conn->cookie = cookie;
+	conn->block = bdev_logical_block_size(peer->res->disk->backing.bdev);
 	conn->heard = jiffies;
 	INIT_WORK(&conn->work, connection_work);
 	INIT_WORK(&conn->free_work, connection_free_work);

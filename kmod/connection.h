@@ -141,6 +141,7 @@ enum ditto_connection_flag {
  * struct ditto_connection - see above
  * @ref: one for the peer, one for each context that may outlive it there
  * @cookie: of the session
+ * @block: bytes of a logical block of the local disk
  * @flags: bits of enum ditto_connection_flag
  * @queue_lock: protects the lanes' queues, @extents and @answers
  * @extents: struct ditto_extent_io whose data is there
@@ -156,6 +157,7 @@ struct ditto_connection {
 	struct ditto_peer *peer;
 	struct ditto_resource *res;
 	u64 cookie;
+	u32 block;
 	unsigned long flags;
 	struct work_struct work;
 	struct delayed_work timer;

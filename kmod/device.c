@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "disk.h"
+#include "limits.h"
 #include "log.h"
 #include "reader.h"
 #include "remote_read.h"
@@ -273,6 +274,7 @@ static struct ditto_device *device_alloc(struct ditto_resource *res)
 	if (dev->minor < 0)
 		goto no_minor;
 	dev->bytes = res->disk->md.data_bytes;
+	dev->block = ditto_limits_block(res);
 	dev->res = ditto_resource_get(res);
 	return dev;
 no_minor:
@@ -289,17 +291,47 @@ void ditto_device_set_role(struct ditto_device *dev, bool primary)
 	set_disk_ro(dev->disk, !primary);
 }
 
+/* A discard is none to a disk that has none: where one is taken, the local disk does. */
+static void own_limits(struct ditto_device *dev, u32 block, u32 physical,
+		       struct ditto_disk_limits *own)
+{
+	own->max_bytes = DITTO_WIRE_MAX_WRITE;
+	own->range_bytes = DITTO_DEVICE_MAX_RANGE;
+	own->discard = bdev_max_discard_sectors(dev->res->disk->backing.bdev);
+	own->logical = block;
+	own->physical = physical;
+}
+
+int ditto_device_set_block(struct ditto_device *dev, u32 block, u32 physical)
+{
+	struct ditto_disk_limits own;
+	int err = -EBUSY;
+
+	if (dev->block == block)
+		return 0;
+	own_limits(dev, block, physical, &own);
+	/* Who opens it from here on sees the new ones. */
+	mutex_lock(&dev->disk->open_mutex);
+	if (!atomic_read(&dev->openers))
+		err = ditto_change_limits(dev->disk, dev->res->disk->backing.bdev, &own);
+	if (!err)
+		WRITE_ONCE(dev->block, block);
+	mutex_unlock(&dev->disk->open_mutex);
+	return err;
+}
+
 int ditto_device_new(struct ditto_resource *res)
 {
 	struct block_device *backing = res->disk->backing.bdev;
 	struct ditto_device *dev = device_alloc(res);
+	struct ditto_disk_limits own;
 	struct gendisk *disk;
 	int err;
 
 	if (!dev)
 		return -ENOMEM;
-	disk = ditto_alloc_disk(backing, DITTO_WIRE_MAX_WRITE, bdev_max_discard_sectors(backing),
-				DITTO_DEVICE_MAX_RANGE);
+	own_limits(dev, dev->block, 0, &own);
+	disk = ditto_alloc_disk(backing, &own);
 	if (IS_ERR(disk)) {
 		free_device(dev);
 		return PTR_ERR(disk);

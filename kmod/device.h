@@ -32,6 +32,7 @@ struct ditto_device_stats {
  * @disk: the gendisk
  * @minor: of it
  * @bytes: its size
+ * @block: bytes of its logical blocks; written under conf and the disk's open mutex
  * @users: one for each bio under way; killed while none may be
  * @is_drained: @users has reached zero since it was killed
  * @openers: open file descriptions and holders; under the disk's open mutex
@@ -44,6 +45,7 @@ struct ditto_device {
 	struct gendisk *disk;
 	int minor;
 	u64 bytes;
+	u32 block;
 	struct percpu_ref users;
 	bool is_drained;
 	atomic_t openers;
@@ -66,6 +68,15 @@ void ditto_device_open_gate(struct ditto_device *dev);
 
 /* Let no more in; is_drained says, and the resource's idle_wait, when all are done. */
 void ditto_device_shut_gate(struct ditto_device *dev);
+
+/**
+ * ditto_device_set_block() - give it other logical blocks, unless somebody has it open
+ * @block: bytes
+ * @physical: bytes of a physical block, at least; a hint
+ *
+ * Context: process, under conf. Return: 0, -EBUSY.
+ */
+int ditto_device_set_block(struct ditto_device *dev, u32 block, u32 physical);
 
 /* Tell the block layer whether the device may be written. */
 void ditto_device_set_role(struct ditto_device *dev, bool primary);

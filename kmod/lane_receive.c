@@ -77,6 +77,7 @@ static int accept_header(struct ditto_lane *lane)
 		.lane = lane->id,
 		.cookie = conn->cookie,
 		.sequence = rx->sequence,
+		.block = conn->block,
 		.data_bytes = test_bit(DITTO_CONN_GREETED, &conn->flags) ?
 			conn->hello.data_bytes : 0,
 	};

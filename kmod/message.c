@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "message.h"
 
-#include <linux/blkdev.h>
-
 #include "answer.h"
 #include "applier.h"
 #include "connection.h"
 #include "device.h"
-#include "disk.h"
+#include "limits.h"
 #include "log.h"
 #include "peer.h"
 #include "reader.h"
@@ -57,12 +55,8 @@ static int check_hello(struct ditto_connection *conn, const struct ditto_wire_he
 				      hello->version_min, hello->version_max,
 				      DITTO_WIRE_VERSION_MIN, DITTO_WIRE_VERSION_MAX);
 	else if (hello->data_bytes != res->device->bytes)
-		ditto_connection_fail(conn, true, "peer has %llu bytes of data, this node %llu",
+		ditto_connection_fail(conn, true, "peer has %llu bytes of data, this node %llu: both need disks of one size, or create-md --size",
 				      hello->data_bytes, res->device->bytes);
-	else if (hello->logical_block != bdev_logical_block_size(res->disk->backing.bdev))
-		ditto_connection_fail(conn, true, "peer's logical blocks are %u bytes, this node's %u",
-				      hello->logical_block,
-				      bdev_logical_block_size(res->disk->backing.bdev));
 	else if (hello->max_io < DITTO_WIRE_MAX_WRITE)
 		ditto_connection_fail(conn, true, "peer takes writes of %u bytes, needed %u",
 				      hello->max_io, DITTO_WIRE_MAX_WRITE);
@@ -89,10 +83,16 @@ static int do_hello(struct ditto_connection *conn, const struct ditto_wire_heade
 		return protocol(conn, header, "said twice");
 	if (ditto_wire_get_hello(payload, &conn->hello, &why))
 		return complain(conn, header, &why);
+	/* Where they do not match, the peer is to find out, too. */
+	err = ditto_lane_send(&conn->lanes[DITTO_LANE_CONTROL]);
+	if (err < 0)
+		return err;
 	err = check_hello(conn, &conn->hello);
 	if (err)
 		return err;
 	keep_state(conn->peer, &conn->hello.state);
+	if (ditto_limits_refuse(conn))
+		return -EPROTO;
 	set_bit(DITTO_CONN_GREETED, &conn->flags);
 	ditto_peer_event(conn->peer, DITTO_PEER_HELLO);
 	return 0;

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "disk.h"
 #include "event.h"
+#include "limits.h"
 #include "log.h"
 #include "peer.h"
 #include "request.h"
@@ -258,6 +259,11 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 	err = ditto_role_close_gate(res);
 	if (err)
 		return ditto_refuse(extack, err, "reads of the device do not end");
+	err = ditto_limits_promote(res, extack);
+	if (err) {
+		ditto_device_open_gate(res->device);
+		return err;
+	}
 	ditto_role_orphans(res, 0, 0);
 	members = equal_peers(res);
 	err = record_promotion(res, members);

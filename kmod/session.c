@@ -9,6 +9,7 @@
 #include "core/history.h"
 #include "disk.h"
 #include "event.h"
+#include "limits.h"
 #include "log.h"
 #include "peer.h"
 #include "reader.h"
@@ -155,6 +156,8 @@ void ditto_session_hello(struct ditto_peer *peer)
 				     "histories have diverged: invalidate the copy to give up, then connect");
 		return;
 	}
+	if (!ditto_limits_meet(peer))
+		return;
 	check_outdated(peer);
 	spin_lock_irq(&res->stream_lock);
 	peer->reason[0] = '\0';
@@ -183,6 +186,8 @@ void ditto_session_state(struct ditto_peer *peer)
 		ditto_applier_lost(&res->applier, conn);
 		ditto_reader_fail(res);
 	}
+	if (test_bit(DITTO_CONN_OPEN, &conn->flags))
+		ditto_limits_meet(peer);
 	check_outdated(peer);
 }
 

@@ -38,6 +38,7 @@ void ditto_state_mine(struct ditto_resource *res, struct ditto_wire_state *state
 	state->generation = md->generation;
 	memcpy(state->history, md->history, sizeof(state->history));
 	state->attach_id = disk->attach_id;
+	state->device_block = res->device ? res->device->block : 0;
 	if (res->role == DITTO_ROLE_PRIMARY) {
 		spin_lock_irq(&res->stream_lock);
 		state->position = res->stream.position;

@@ -44,6 +44,7 @@ struct snapshot {
 	char meta_path[128];
 	u32 minor;
 	u64 bytes;
+	u32 block;
 	u32 openers;
 	u32 inflight;
 	struct ditto_device_stats stats;
@@ -67,6 +68,7 @@ static void take_snapshot(struct ditto_resource *res, struct snapshot *s)
 		s->device = true;
 		s->minor = res->device->minor;
 		s->bytes = res->device->bytes;
+		s->block = res->device->block;
 		s->openers = atomic_read(&res->device->openers);
 		ditto_device_sum(res->device, &s->stats);
 	}
@@ -103,6 +105,7 @@ static int put_device_part(struct sk_buff *skb, const struct snapshot *s)
 	nest = nla_nest_start(skb, DITTO_A_DEVICE);
 	if (!nest || nla_put_u32(skb, DITTO_DEVICE_A_MINOR, s->minor) ||
 	    put_u64(skb, DITTO_DEVICE_A_SIZE, s->bytes, DITTO_DEVICE_A_PAD) ||
+	    nla_put_u32(skb, DITTO_DEVICE_A_BLOCK, s->block) ||
 	    nla_put_u32(skb, DITTO_DEVICE_A_OPENERS, s->openers) ||
 	    put_u64(skb, DITTO_DEVICE_A_READS, s->stats.reads, DITTO_DEVICE_A_PAD) ||
 	    put_u64(skb, DITTO_DEVICE_A_READ_BYTES, s->stats.read_bytes, DITTO_DEVICE_A_PAD) ||

@@ -51,6 +51,7 @@ struct kernel_device {
 	uint64_t flushes;
 	uint32_t inflight;
 	uint64_t epoch;
+	uint32_t block;
 };
 
 /* Bytes. */

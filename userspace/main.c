@@ -52,7 +52,8 @@ static int usage(const struct verb *verb, const char *format, const char *what)
 	return EXIT_USAGE;
 }
 
-enum { OPT_NODE = 256, OPT_CONFIG_DIR, OPT_HELP, OPT_VERSION };
+/* Behind all of OPTION_*. */
+enum { OPT_NODE = 1 << 16, OPT_CONFIG_DIR, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -66,6 +67,8 @@ static const struct option options[] = {
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "max-peers", required_argument, NULL, OPTION_MAX_PEERS },
 	{ "granularity", required_argument, NULL, OPTION_GRANULARITY },
+	{ "block-size", required_argument, NULL, OPTION_BLOCK_SIZE },
+	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ 0 },
 };
 
@@ -84,6 +87,16 @@ static const char *take_value(struct tool *tool, unsigned int option, const char
 		if (!value_number(text, 1, MAX_PEERS_MOST, &value))
 			return "--max-peers '%s': allowed are 1 to 31";
 		tool->max_peers = value;
+		return NULL;
+	case OPTION_BLOCK_SIZE:
+		if (!value_size(text, &value) || value < 512 || value > 4096 || value & (value - 1))
+			return "--block-size '%s': allowed are powers of two, 512 to 4K";
+		tool->block_size = value;
+		return NULL;
+	case OPTION_SIZE:
+		if (!value_size(text, &value) || !value || value % 4096)
+			return "--size '%s': allowed are multiples of 4K";
+		tool->size = value;
 		return NULL;
 	default:
 		if (!value_size(text, &value) || value < 4096 || value > 1 << 20 ||

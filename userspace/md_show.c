@@ -91,6 +91,7 @@ static void text_layout(FILE *out, const struct ditto_md *md)
 {
 	line_bytes(out, "data size", md->data_bytes);
 	line_bytes(out, "device size", md->device_bytes);
+	line_u64(out, "block size", md->logical_block);
 	line_u64(out, "area offset", md->area_offset);
 	line_bytes(out, "area size", md->area_bytes);
 	line_u64(out, "log offset", md->log_offset);
@@ -274,6 +275,7 @@ static void json_layout(struct json_object *to, const struct ditto_md *md)
 {
 	add_number(to, "data-bytes", md->data_bytes);
 	add_number(to, "device-bytes", md->device_bytes);
+	add_number(to, "block-size", md->logical_block);
 	add_number(to, "area-offset", md->area_offset);
 	add_number(to, "area-bytes", md->area_bytes);
 	add_number(to, "log-offset", md->log_offset);

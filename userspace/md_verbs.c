@@ -87,12 +87,19 @@ static int plan(struct tool *tool, const struct config *config,
 	if (config->n_nodes > md->max_peers + 1)
 		return why_set(why, -ENOSPC, "the configuration has %u peers and there would be room for %u: --max-peers %u",
 			       config->n_nodes - 1, md->max_peers, config->n_nodes - 1);
+	md->logical_block = tool->block_size;
 	ret = ditto_md_layout(md, disk->bytes, disk->data_bytes);
 	if (ret == -ENOSPC)
 		return why_set(why, ret, "%s is too small: %llu bytes; fewer --max-peers or a larger --granularity need less",
 			       disk->path, (unsigned long long)disk->bytes);
 	if (ret)
 		return why_set(why, ret, "%s: %s", disk->path, strerror(-ret));
+	if (tool->size > md->data_bytes)
+		return why_set(why, -ENOSPC, "%s has room for %llu bytes of data, --size wants %llu",
+			       own->disk, (unsigned long long)md->data_bytes,
+			       (unsigned long long)tool->size);
+	if (tool->size)
+		md->data_bytes = tool->size;
 	return 0;
 }
 

@@ -54,6 +54,7 @@ static const struct field device_fields[DITTO_DEVICE_A_MAX + 1] = {
 	[DITTO_DEVICE_A_FLUSHES] = U64_FIELD(kernel_device, flushes),
 	[DITTO_DEVICE_A_INFLIGHT] = U32_FIELD(kernel_device, inflight),
 	[DITTO_DEVICE_A_EPOCH] = U64_FIELD(kernel_device, epoch),
+	[DITTO_DEVICE_A_BLOCK] = U32_FIELD(kernel_device, block),
 };
 
 static const struct field peer_fields[DITTO_PEER_A_MAX + 1] = {

@@ -62,6 +62,7 @@ static struct json_object *device_json(const struct kernel_device *device)
 	add_number(to, "flushes", device->flushes);
 	add_number(to, "in-flight", device->inflight);
 	add_number(to, "epoch", device->epoch);
+	add_number(to, "block-size", device->block);
 	return to;
 }
 

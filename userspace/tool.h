@@ -21,6 +21,8 @@
  * @timeout: seconds, or negative for none
  * @max_peers: bitmaps to make room for
  * @block_shift: log2 of the bytes that a bitmap bit covers
+ * @block_size: bytes of the device's logical blocks, at least; 0: the disk's
+ * @size: bytes of the device, 0: all there is room for
  * @kernel: opened by tool_kernel()
  */
 struct tool {
@@ -33,6 +35,8 @@ struct tool {
 	long timeout;
 	uint32_t max_peers;
 	uint32_t block_shift;
+	uint32_t block_size;
+	uint64_t size;
 	struct kernel *kernel;
 };
 

@@ -6,9 +6,10 @@
 const struct verb verbs[] = {
 	{
 		"create-md", verb_create_md, 1, 1,
-		OPTION_FORCE | OPTION_MAX_PEERS | OPTION_GRANULARITY, ALL_FILES,
+		OPTION_FORCE | OPTION_MAX_PEERS | OPTION_GRANULARITY | OPTION_BLOCK_SIZE |
+		OPTION_SIZE, ALL_FILES,
 		"RESOURCE|all [--force] [--max-peers N]\n"
-		"                       [--granularity SIZE]",
+		"                       [--granularity SIZE] [--block-size SIZE] [--size SIZE]",
 		"write fresh metadata for this node's disk",
 		"Writes ditto's metadata where the configuration says: at the end of the disk\n"
 		"or on a device of its own. The disk's data stays; what the metadata takes from\n"
@@ -17,7 +18,12 @@ const struct verb verbs[] = {
 		"  --force             overwrite ditto metadata, or the end of a file system\n"
 		"  --max-peers N       room for N peers' bitmaps, 1 to 31 (default 7)\n"
 		"  --granularity SIZE  bytes for each bitmap bit, a power of two, 4K to 1M\n"
-		"                      (default 16K)\n",
+		"                      (default 16K)\n"
+		"  --block-size SIZE   logical blocks of the device, 512 to 4K, where a node that\n"
+		"                      joins later has a disk with larger ones (default: the\n"
+		"                      largest of the disks that are connected)\n"
+		"  --size SIZE         of the device, where another node's disk is smaller\n"
+		"                      (default: what the metadata leaves of the disk)\n",
 		"ditto create-md r0 --max-peers 3\n",
 	}, {
 		"up", verb_up, 1, 1, 0, ALL_FILES,

@@ -13,6 +13,8 @@
 #define OPTION_TIMEOUT		(1U << 4)
 #define OPTION_MAX_PEERS	(1U << 5)
 #define OPTION_GRANULARITY	(1U << 6)
+#define OPTION_BLOCK_SIZE	(1U << 7)
+#define OPTION_SIZE		(1U << 8)
 
 /* What "all" stands for; without either the verb sees to it by itself. */
 enum verb_all {

@@ -49,7 +49,7 @@ struct disk_sb {
 	__le32 voters;
 	__le64 promised;
 	__le32 lease_ms;
-	u8 reserved[4];
+	__le32 logical_block;
 	__le64 durable_generation;
 	__le64 durable_position;
 	__le64 epoch;
@@ -178,6 +178,7 @@ void ditto_md_encode(const struct ditto_md *md, u32 slot, void *block)
 	sb->voters = cpu_to_le32(md->voters);
 	sb->promised = cpu_to_le64(md->promised);
 	sb->lease_ms = cpu_to_le32(md->lease_ms);
+	sb->logical_block = cpu_to_le32(md->logical_block);
 	sb->durable_generation = cpu_to_le64(md->durable_generation);
 	sb->durable_position = cpu_to_le64(md->durable_position);
 	sb->epoch = cpu_to_le64(md->epoch);
@@ -226,6 +227,7 @@ static void take(const struct disk_sb *sb, struct ditto_md *md)
 	md->voters = le32_to_cpu(sb->voters);
 	md->promised = le64_to_cpu(sb->promised);
 	md->lease_ms = le32_to_cpu(sb->lease_ms);
+	md->logical_block = le32_to_cpu(sb->logical_block);
 	md->durable_generation = le64_to_cpu(sb->durable_generation);
 	md->durable_position = le64_to_cpu(sb->durable_position);
 	md->epoch = le64_to_cpu(sb->epoch);
@@ -399,6 +401,15 @@ static int check_layout(const struct disk_sb *sb, bool internal, u64 device_byte
 	       check_regions(&md, why) ?: check_parts(&md, internal, why);
 }
 
+static int check_block_size(const struct disk_sb *sb, struct ditto_md_complaint *why)
+{
+	u32 block = le32_to_cpu(sb->logical_block);
+
+	if (block && !ditto_blocksize_valid(block))
+		return out_of_range(why, "logical_block", block, DITTO_BLOCKSIZE_MAX);
+	return 0;
+}
+
 static int check_history(const struct disk_sb *sb, struct ditto_md_complaint *why)
 {
 	u64 before = le64_to_cpu(sb->generation);
@@ -457,11 +468,11 @@ static int check(const struct disk_sb *sb, u32 slot, bool internal, u64 device_b
 
 	memset(why, 0, sizeof(*why));
 	err = check_block(sb, why) ?: check_identity(sb, slot, internal, why) ?:
-	      check_layout(sb, internal, device_bytes, why) ?: check_history(sb, why) ?:
-	      check_peers(sb, why);
+	      check_layout(sb, internal, device_bytes, why) ?: check_block_size(sb, why) ?:
+	      check_history(sb, why) ?: check_peers(sb, why);
 	if (err)
 		return err;
-	if (!all_zero(sb->reserved, sizeof(sb->reserved)) || !all_zero(sb->rest, sizeof(sb->rest)))
+	if (!all_zero(sb->rest, sizeof(sb->rest)))
 		return out_of_range(why, "reserved", 1, 0);
 	return 0;
 }

@@ -21,6 +21,7 @@
 #ifndef DITTO_CORE_MD_H
 #define DITTO_CORE_MD_H
 
+#include "blocksize.h"
 #include "port.h"
 
 #define DITTO_MD_BLOCK		4096u		/* bytes, a superblock's size */
@@ -94,6 +95,8 @@ struct ditto_md_peer {
  * @voters: a bit for each voter's node id
  * @promised: generation that this node's vote has agreed to, 0 if none
  * @lease_ms: length of the lease that went with it
+ * @logical_block: bytes of a logical block of the device, at least; 0: those of
+ *	the disk (see blocksize.h)
  * @durable_generation: generation of @durable_position
  * @durable_position: everything up to it is on this disk
  * @epoch: the epoch that @durable_position ended
@@ -126,6 +129,7 @@ struct ditto_md {
 	u32 voters;
 	u64 promised;
 	u32 lease_ms;
+	u32 logical_block;
 	u64 durable_generation;
 	u64 durable_position;
 	u64 epoch;

@@ -42,6 +42,8 @@ struct wire_state {
 	struct wire_history history;
 	__le64 position;
 	__le64 attach_id;
+	__le32 device_block;
+	u8 reserved[4];
 } __packed;
 
 static_assert(sizeof(struct wire_state) == DITTO_WIRE_STATE_BYTES);
@@ -59,7 +61,8 @@ struct wire_hello {
 	__le32 max_io;
 	__le32 discard_zeroes;
 	__le32 timeout_ms;
-	u8 reserved[12];
+	__le32 in_use;
+	u8 reserved[8];
 	struct wire_state state;
 } __packed;
 
@@ -347,15 +350,17 @@ static int check_unused(const struct ditto_wire_header *h, const struct rule *ru
 	return 0;
 }
 
-static int check_range(const struct ditto_wire_header *h, const struct rule *rule, u64 data_bytes,
-		       struct ditto_wire_complaint *why)
+static int check_range(const struct ditto_wire_header *h, const struct rule *rule,
+		       const struct ditto_wire_context *ctx, struct ditto_wire_complaint *why)
 {
+	u64 data_bytes = ctx->data_bytes;
+
 	if (!(rule->uses & USES_RANGE))
 		return 0;
-	if (!IS_ALIGNED(h->offset, SECTOR))
-		return refuse(why, "offset", h->offset, SECTOR);
-	if (!h->size || !IS_ALIGNED(h->size, SECTOR))
-		return refuse(why, "size", h->size, SECTOR);
+	if (!IS_ALIGNED(h->offset, ctx->block))
+		return refuse(why, "offset", h->offset, ctx->block);
+	if (!h->size || !IS_ALIGNED(h->size, ctx->block))
+		return refuse(why, "size", h->size, ctx->block);
 	if (h->size > rule->most)
 		return refuse(why, "size", h->size, rule->most);
 	if (h->offset > data_bytes)
@@ -438,7 +443,7 @@ int ditto_wire_decode(const void *buf, const struct ditto_wire_context *ctx,
 	if (check_envelope(&got, ctx, why))
 		return -EPROTO;
 	rule = &rules[got.type];
-	if (check_unused(&got, rule, why) || check_range(&got, rule, ctx->data_bytes, why) ||
+	if (check_unused(&got, rule, why) || check_range(&got, rule, ctx, why) ||
 	    check_payload(&got, rule, why) || check_order(&got, rule, why))
 		return -EPROTO;
 	*h = got;
@@ -478,6 +483,8 @@ void ditto_wire_put_state(const struct ditto_wire_state *state, void *buf)
 	put_history(state->history, &w->history);
 	w->position = cpu_to_le64(state->position);
 	w->attach_id = cpu_to_le64(state->attach_id);
+	w->device_block = cpu_to_le32(state->device_block);
+	memset(w->reserved, 0, sizeof(w->reserved));
 }
 
 int ditto_wire_get_state(const void *buf, struct ditto_wire_state *state,
@@ -491,6 +498,11 @@ int ditto_wire_get_state(const void *buf, struct ditto_wire_state *state,
 	state->generation = le64_to_cpu(w->generation);
 	state->position = le64_to_cpu(w->position);
 	state->attach_id = le64_to_cpu(w->attach_id);
+	state->device_block = le32_to_cpu(w->device_block);
+	if (state->device_block && !ditto_blocksize_valid(state->device_block))
+		return refuse(why, "device_block", state->device_block, DITTO_BLOCKSIZE_MAX);
+	if (!all_zero(w->reserved, sizeof(w->reserved)))
+		return refuse(why, "reserved", 1, 0);
 	if (state->flags & ~DITTO_STATEF_KNOWN)
 		return refuse(why, "flags", state->flags, DITTO_STATEF_KNOWN);
 	return get_history(&w->history, state->history, why);
@@ -513,6 +525,7 @@ void ditto_wire_put_hello(const struct ditto_wire_hello *hello, void *buf)
 	w->max_io = cpu_to_le32(hello->max_io);
 	w->discard_zeroes = cpu_to_le32(hello->discard_zeroes);
 	w->timeout_ms = cpu_to_le32(hello->timeout_ms);
+	w->in_use = cpu_to_le32(hello->in_use);
 	ditto_wire_put_state(&hello->state, &w->state);
 }
 
@@ -525,11 +538,13 @@ static int check_hello_disk(const struct ditto_wire_hello *hello, struct ditto_w
 		return refuse(why, "data_bytes", hello->data_bytes, SECTOR);
 	if (hello->discard_zeroes > 1)
 		return refuse(why, "discard_zeroes", hello->discard_zeroes, 1);
+	if (hello->in_use > 1)
+		return refuse(why, "in_use", hello->in_use, 1);
 	if (hello->state.flags & no_disk && !hello->logical_block && !hello->physical_block &&
 	    !hello->max_io)
 		return 0;
-	if (!is_power_of_2(hello->logical_block) || hello->logical_block < SECTOR)
-		return refuse(why, "logical_block", hello->logical_block, SECTOR);
+	if (!ditto_blocksize_valid(hello->logical_block))
+		return refuse(why, "logical_block", hello->logical_block, DITTO_BLOCKSIZE_MAX);
 	if (!is_power_of_2(hello->physical_block) ||
 	    hello->physical_block < hello->logical_block)
 		return refuse(why, "physical_block", hello->physical_block, hello->logical_block);
@@ -556,6 +571,7 @@ int ditto_wire_get_hello(const void *buf, struct ditto_wire_hello *hello,
 	hello->max_io = le32_to_cpu(w->max_io);
 	hello->discard_zeroes = le32_to_cpu(w->discard_zeroes);
 	hello->timeout_ms = le32_to_cpu(w->timeout_ms);
+	hello->in_use = le32_to_cpu(w->in_use);
 	if (!hello->version_min || hello->version_min > hello->version_max)
 		return refuse(why, "version_min", hello->version_min, hello->version_max);
 	if (hello->from >= NODES)

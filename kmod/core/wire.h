@@ -32,6 +32,7 @@
 #ifndef DITTO_CORE_WIRE_H
 #define DITTO_CORE_WIRE_H
 
+#include "blocksize.h"
 #include "port.h"
 
 #define DITTO_WIRE_MAGIC	0x6f747469u	/* "itto" on the wire */
@@ -164,6 +165,7 @@ struct ditto_wire_header {
  * @position: everything up to it has been applied, nothing beyond it
  * @attach_id: random at each attach: the same id means that nothing which the
  *	disk's cache held can have been lost since
+ * @device_block: bytes of a logical block of its device, 0 where it has none
  */
 struct ditto_wire_state {
 	u32 flags;
@@ -173,6 +175,7 @@ struct ditto_wire_state {
 	u64 history[DITTO_WIRE_HISTORY];
 	u64 position;
 	u64 attach_id;
+	u32 device_block;
 };
 
 /**
@@ -184,11 +187,12 @@ struct ditto_wire_state {
  * @from: node id of the sender
  * @to: node id of the receiver
  * @data_bytes: size of the sender's copy; must be equal in this version
- * @logical_block: bytes
+ * @logical_block: bytes, of its disk; see blocksize.h
  * @physical_block: bytes
  * @max_io: bytes of the largest WRITE it will take
  * @discard_zeroes: 1: a discarded block reads as zeroes there
  * @timeout_ms: after this long without a word the sender ends the connection
+ * @in_use: 1: its device is open
  * @state: how its copy stands
  */
 struct ditto_wire_hello {
@@ -204,6 +208,7 @@ struct ditto_wire_hello {
 	u32 max_io;
 	u32 discard_zeroes;
 	u32 timeout_ms;
+	u32 in_use;
 	struct ditto_wire_state state;
 };
 
@@ -306,8 +311,8 @@ struct ditto_wire_bits {
 #define DITTO_WIRE_BITS_MOST	7680u	/* bits of one message: 960 bytes */
 #define DITTO_WIRE_BITS_SHIFT_MIN 12u
 #define DITTO_WIRE_BITS_SHIFT_MAX 20u
-#define DITTO_WIRE_STATE_BYTES	168u
-#define DITTO_WIRE_HELLO_BYTES	248u
+#define DITTO_WIRE_STATE_BYTES	176u
+#define DITTO_WIRE_HELLO_BYTES	256u
 #define DITTO_WIRE_ACK_BYTES	40u
 #define DITTO_WIRE_START_BYTES	176u
 #define DITTO_WIRE_ROSTER_BYTES	32u
@@ -320,10 +325,12 @@ struct ditto_wire_bits {
  * @lane: of the socket
  * @cookie: of the session
  * @sequence: the next expected on this lane
+ * @block: bytes of a logical block of the disk here: ranges are whole ones
  * @data_bytes: size of the device; 0 while only HELLO is expected
  */
 struct ditto_wire_context {
 	u8 lane;
+	u32 block;
 	u64 cookie;
 	u32 sequence;
 	u64 data_bytes;
@@ -352,8 +359,8 @@ void ditto_wire_encode(const struct ditto_wire_header *h, void *buf);
  * @why: what was wrong
  *
  * Checked: magic, CRC32C, type, lane (the socket's, and one the type belongs
- * to), flags, cookie, sequence, volume, length for the type; ranges are sector
- * aligned, not empty, within the device and the type's bound; a WRITE's and an
+ * to), flags, cookie, sequence, volume, length for the type; ranges are whole
+ * blocks, not empty, within the device and the type's bound; a WRITE's and an
  * EXTENT's length is their size, VERIFY_SUMS' fits its size, that of BITS and
  * BITMAP is whole words; positions and numbers that count from 1 are not 0, nor
  * are followers, nor SETTLED's settled; an entry's overlap and settled < its

@@ -260,6 +260,7 @@ static void digest(struct fake *fake, u8 id)
 	struct ditto_wire_context ctx = {
 		.lane = id,
 		.cookie = fake->cookie,
+		.block = 512,
 		.data_bytes = fake->greeted ? fake->hello.data_bytes : 0,
 	};
 	struct ditto_wire_complaint why;

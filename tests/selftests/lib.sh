@@ -254,7 +254,19 @@ disk_new() {
 		truncate -s "${size}M" "$WORK/disk-$name" &&
 			losetup --find --show --sector-size "$block" "$WORK/disk-$name"
 		;;
+	scsi)
+		echo 1 >/sys/bus/pseudo/drivers/scsi_debug/add_host
+		wait_for 20 "a SCSI disk" newest_scsi >&2 && newest_scsi
+		;;
 	esac
+}
+
+# The disk of scsi_debug's last host
+newest_scsi() {
+	local dir
+	dir=$(existing /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/* |
+		sort -V | tail -n 1)
+	[[ -b /dev/${dir##*/} ]] && echo "/dev/${dir##*/}"
 }
 
 disks_prepare() {
@@ -272,6 +284,13 @@ disks_prepare() {
 			skip "configfs cannot be mounted"
 		;;
 	loop) need_module loop ;;
+	scsi)
+		need_module sd_mod
+		[[ ! -e /sys/module/scsi_debug ]] || skip "scsi_debug is loaded, and not by this test"
+		modprobe scsi_debug add_host=0 per_host_store=1 dev_size_mb="$disk_size" \
+			sector_size="$block" delay=0 lbpu=1 lbprz=2 || skip "there is no scsi_debug"
+		touch "$WORK/scsi"
+		;;
 	*) bail "no such kind of disk: $disk_kind" ;;
 	esac
 }
@@ -413,9 +432,10 @@ node_up() {
 # cluster_up N [SIZE] [OPTION...]: N nodes with disks of SIZE MiB (default 32),
 # daemons, and the resource r0, up and connected everywhere, nothing promoted.
 #
-#   disk=brd|dm|null|loop  what the disks are: ram disks; dm-linear over these
-#                          (see dm_table); null_blk with memory; loop devices
-#   block=512|4096         logical block size; null and loop
+#   disk=brd|dm|null|loop|scsi  what the disks are: ram disks; dm-linear over these
+#                          (see dm_table); null_blk with memory; loop devices;
+#                          scsi_debug, whose discarded blocks read as ones
+#   block=512|4096         logical block size; null, loop and scsi
 #   discard=0|1            null
 #   cache=MiB              a volatile write cache of that size; null
 #   metadata=internal|external
@@ -727,6 +747,8 @@ cluster_down() {
 	[[ ! $left ]] || { echo "left over: $left"; bad=1; }
 	unload_module || bad=1
 	[[ ! -e $WORK/brd ]] || rmmod brd || bad=1
+	# udev may still look at a disk that has just come.
+	[[ ! -e $WORK/scsi ]] || wait_for 20 "the end of scsi_debug" rmmod scsi_debug || bad=1
 	rm -f "$WORK/brd"
 	return "$bad"
 }

@@ -452,6 +452,7 @@ void conn_lane_receive(struct conn *c, u8 lane)
 		.lane = lane,
 		.cookie = c->cookie,
 		.sequence = c->received[lane]++,
+		.block = 512,
 		.data_bytes = c->greeted ? c->hello.data_bytes : 0,
 	};
 	struct ditto_wire_complaint why;

@@ -111,6 +111,17 @@ for node in alpha beta; do
 	check "$where: a new disk uuid" test "$disk" != "$(json $node disk-uuid)"
 	check "$where: with that many peers" test "$(json $node max-peers)" = 31
 	check "$where: and that granularity" test "$(json $node granularity)" = 4096
+	run ditto create-md r0 --node $node --force --block-size 4K --size 1M
+	check "$where: a smaller device, with larger blocks" ended 0 "the device will have 1.0 MiB (1048576 bytes)"
+	check "$where: json: block size" test "$(json $node block-size)" = 4096
+	run ditto check-md r0 --node $node
+	check "$where: that is sound, too" ended 0 "r0: sound"
+	before=$(sha256sum "$file")
+	run ditto create-md r0 --node $node --force --size 1T
+	check "$where: more than there is room for is refused" ended 1 "bytes of data, --size wants 1099511627776"
+	check "$where: (and nothing was written)" test "$before" = "$(sha256sum "$file")"
+	printf 'old' | put "$file" "$log"
+	run ditto create-md r0 --node $node --force --max-peers 31 --granularity 4K
 	check "$where: nothing old is in the intent log" \
 		no_text "$file" old "$(json $node log-offset)" "$(json $node log-bytes)"
 	check "$where: which is sound" test "$(json $node log-blocks-sound)" = 8

@@ -63,6 +63,14 @@ for size in 5K 2K 2M x 4KX; do
 	run ditto create-md r0 --granularity $size
 	check "--granularity $size is usage" ended 2 "powers of two, 4K to 1M"
 done
+for size in 256 600 8K x; do
+	run ditto create-md r0 --block-size $size
+	check "--block-size $size is usage" ended 2 "powers of two, 512 to 4K"
+done
+for size in 0 1000 5000 x; do
+	run ditto create-md r0 --size $size
+	check "--size $size is usage" ended 2 "multiples of 4K"
+done
 run ditto verify r0 --wait --stop
 check "verify --wait --stop is usage" ended 2 "not both"
 

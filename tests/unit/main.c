@@ -44,6 +44,7 @@ static const struct {
 	{ "intent_model", intent_model_tests },
 	{ "md", md_tests },
 	{ "wire", wire_tests },
+	{ "blocksize", blocksize_tests },
 	{ "history", history_tests },
 	{ "stream", stream_tests },
 	{ "apply", apply_tests },

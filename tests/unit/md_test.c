@@ -35,6 +35,7 @@ static void make(struct ditto_md *md, bool internal, u64 device, u64 data_device
 	md->voters = 0xf;
 	md->promised = 77;
 	md->lease_ms = 5000;
+	md->logical_block = 4096;
 	md->durable_generation = md->generation;
 	md->durable_position = 123456789;
 	md->epoch = 42;
@@ -274,6 +275,9 @@ static void refuse_values(bool internal)
 	REFUSE(md.region_shift = 64, "region_shift");
 	REFUSE(md.max_peers = 0, "max_peers");
 	REFUSE(md.max_peers = 32, "max_peers");
+	REFUSE(md.logical_block = 256, "logical_block");
+	REFUSE(md.logical_block = 1000, "logical_block");
+	REFUSE(md.logical_block = 8192, "logical_block");
 	REFUSE(md.history[3] = 0, "history");
 	REFUSE(md.generation = 0, "history");
 	REFUSE(md.peers[0].flags |= 4, "peer flags");

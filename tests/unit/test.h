@@ -16,6 +16,7 @@ extern const struct test intent_tests[];
 extern const struct test intent_model_tests[];
 extern const struct test md_tests[];
 extern const struct test wire_tests[];
+extern const struct test blocksize_tests[];
 extern const struct test history_tests[];
 extern const struct test stream_tests[];
 extern const struct test apply_tests[];

@@ -140,6 +140,7 @@ static struct ditto_wire_context context(const struct ditto_wire_header *h)
 		.lane = h->lane,
 		.cookie = COOKIE,
 		.sequence = h->sequence,
+		.block = 512,
 		.data_bytes = DATA,
 	};
 }
@@ -186,6 +187,28 @@ static void round_trips(void)
 	EXPECT_STREQ(ditto_wire_type_name(DITTO_WIRE_TYPES), "?");
 	EXPECT_STREQ(ditto_wire_type_name(255), "?");
 	EXPECT_STREQ(ditto_wire_type_name(DITTO_WIRE_WRITE), "WRITE");
+}
+
+/* What the local disk could not take must not reach it. */
+static void whole_blocks(void)
+{
+	struct ditto_wire_complaint why;
+	struct ditto_wire_context ctx;
+	struct ditto_wire_header h;
+
+	make(&h, DITTO_WIRE_DISCARD);
+	ctx = context(&h);
+	h.offset = 512;
+	h.size = 4096;
+	EXPECT_EQ(decode(&h, ctx, &why), 0);
+	ctx.block = 4096;
+	EXPECT_EQ(decode(&h, ctx, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "offset");
+	h.offset = 4096;
+	EXPECT_EQ(decode(&h, ctx, &why), 0);
+	h.size = 4608;
+	EXPECT_EQ(decode(&h, ctx, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "size");
 }
 
 static void every_bit(void)
@@ -444,6 +467,7 @@ static struct ditto_wire_hello good_hello(void)
 		.max_io = DITTO_WIRE_MAX_WRITE,
 		.discard_zeroes = 1,
 		.timeout_ms = 6000,
+		.in_use = 1,
 		.state = {
 			.flags = DITTO_STATEF_UNCLEAN,
 			.roster = 0x80000001,
@@ -452,6 +476,7 @@ static struct ditto_wire_hello good_hello(void)
 			.history = { 66, 55 },
 			.position = 1000,
 			.attach_id = 99,
+			.device_block = 4096,
 		},
 	};
 
@@ -492,10 +517,14 @@ static void hello_payload(void)
 	REFUSE_HELLO(hello.logical_block = 0, "logical_block");
 	REFUSE_HELLO(hello.logical_block = 256, "logical_block");
 	REFUSE_HELLO(hello.logical_block = 520, "logical_block");
+	REFUSE_HELLO(hello.logical_block = hello.physical_block = 8192, "logical_block");
 	REFUSE_HELLO(hello.physical_block = 256, "physical_block");
 	REFUSE_HELLO(hello.physical_block = 5000, "physical_block");
 	REFUSE_HELLO(hello.max_io = 0, "max_io");
 	REFUSE_HELLO(hello.max_io = 1000, "max_io");
+	REFUSE_HELLO(hello.in_use = 2, "in_use");
+	REFUSE_HELLO(hello.state.device_block = 256, "device_block");
+	REFUSE_HELLO(hello.state.device_block = 8192, "device_block");
 	REFUSE_HELLO(hello.state.flags = 1u << 6, "flags");
 	REFUSE_HELLO(hello.state.history[5] = 1, "history");
 	hello = good_hello();
@@ -515,6 +544,9 @@ static void state_payload(void)
 	ditto_wire_put_state(&state, buf);
 	EXPECT_EQ(ditto_wire_get_state(buf, &got, &why), 0);
 	EXPECT_EQ(memcmp(&state, &got, sizeof(got)), 0);
+	buf[DITTO_WIRE_STATE_BYTES - 1] = 1;
+	EXPECT_EQ(ditto_wire_get_state(buf, &got, &why), -EPROTO);
+	EXPECT_STREQ(why.field, "reserved");
 	for (i = 6; i < 32; i++) {
 		state.flags = 1u << i;
 		ditto_wire_put_state(&state, buf);
@@ -891,6 +923,7 @@ static void fuzz_payloads(void)
 
 const struct test wire_tests[] = {
 	{ "G9: headers of all types keep every field", round_trips },
+	{ "ranges are whole blocks of the local disk", whole_blocks },
 	{ "G9: any flipped bit of a header is refused", every_bit },
 	{ "G9: type, lane, cookie, sequence, volume, flags, length", envelope },
 	{ "G9: fields that a type does not use are zero", unused_fields },

@@ -218,6 +218,7 @@ enum ditto_device_attr {
 	DITTO_DEVICE_A_FLUSHES,		/* NLA_U64, bios */
 	DITTO_DEVICE_A_INFLIGHT,	/* NLA_U32, writes not yet completed */
 	DITTO_DEVICE_A_EPOCH,		/* NLA_U64 */
+	DITTO_DEVICE_A_BLOCK,		/* NLA_U32, bytes of a logical block */
 	__DITTO_DEVICE_A_LAST
 };
 
