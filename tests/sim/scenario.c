@@ -284,6 +284,56 @@ static void three_positions(void)
 	EXPECT(planned(B, A) & blocks(6, 1) && !(planned(B, A) & ~blocks(0, 12)));
 }
 
+static u64 awaited;
+
+static bool awaited_received(void)
+{
+	return nodes[B].apply.received >= awaited;
+}
+
+/*
+ * Writes wait to be sent to B when C, a target, is lost, which makes an earlier one
+ * settled. None of them may say so: B would cool its region before ABSENT comes,
+ * which would find nothing there any more of what C lacks.
+ */
+static void settled_ahead(void)
+{
+	u32 block;
+
+	link(A, C, false);
+	settle();
+	write(3, 1);
+	settle();
+	lane_held[A][C][DITTO_LANE_BULK] = true;
+	link(A, C, true);
+	settle();
+	EXPECT(nodes[C].apply.target);
+	write_held(C, true);
+	write(9, 1);
+	settle();
+	write_held(B, true);
+	for (block = 12; block < 28; block++)
+		write(block, 1);
+	awaited = nodes[A].stream.position;
+	settle();
+	link(A, C, false);
+	settle();
+	EXPECT(nodes[A].stream.position > awaited);
+	write_held(B, false);
+	until(awaited_received);
+	write_held(B, true);
+	settle();
+	write_held(B, false);
+	write_held(C, false);
+	lane_held[A][C][DITTO_LANE_BULK] = false;
+	settle();
+	cut(A, DISK_CUT_DRAWN);
+	settle();
+	EXPECT(command(B, COMMAND_PROMOTE));
+	EXPECT(in_sync(B, C));
+	EXPECT(planned(B, C) & blocks(9, 1));
+}
+
 static bool some_received(void)
 {
 	return nodes[C].apply.target && nodes[C].apply.extent_received >= 1;
@@ -600,6 +650,7 @@ static const struct scenario scenarios[] = {
 	{ "trace 11: the last block", 12, last_block, NULL, false },
 	{ "trace 12: folded under pressure", 12, NULL, "folding of records into bits", false },
 	{ "three positions", 12, three_positions, NULL, false },
+	{ "settled is not told ahead of ABSENT", 12, settled_ahead, NULL, false },
 	{ "the source of a resync crashes", 12, source_crashes, NULL, false },
 	{ "a Secondary crashes", 12, secondary_crashes, NULL, false },
 	{ "a Secondary of a new cluster crashes", 12, secondary_crashes, NULL, true },
