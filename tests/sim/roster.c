@@ -260,7 +260,9 @@ void roster_apply(struct node *n)
 		return;
 	if (item->core.kind == DITTO_ENTRY_SET) {
 		bitmap_write(n);
-		recorded(n, item);
+		/* Else the target has lost its disk before it knew. */
+		if (!n->failed)
+			recorded(n, item);
 		applier_roster_done(n, false);
 		return;
 	}
