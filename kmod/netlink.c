@@ -171,13 +171,16 @@ static struct ditto_peer *find_peer(struct genl_info *info)
 	return peer;
 }
 
+/* @dump: of which this message is a part, or NULL */
 static int put_resource(struct sk_buff *skb, struct ditto_resource *res, u32 portid, u32 seq,
-			int flags)
+			struct netlink_callback *dump)
 {
-	void *header = genlmsg_put(skb, portid, seq, &ditto_genl_family, flags,
+	void *header = genlmsg_put(skb, portid, seq, &ditto_genl_family, dump ? NLM_F_MULTI : 0,
 				   DITTO_CMD_RESOURCE_GET);
 	int err = -EMSGSIZE;
 
+	if (header && dump)
+		genl_dump_check_consistent(dump, header);
 	if (header)
 		err = ditto_status_put(skb, res);
 	if (err) {
@@ -196,7 +199,8 @@ static int do_get(struct sk_buff *skb, struct genl_info *info)
 
 	if (!answer)
 		return -ENOMEM;
-	err = put_resource(answer, info->user_ptr[0], info->snd_portid, info->snd_seq, 0);
+	err = put_resource(answer, info->user_ptr[0], info->snd_portid, info->snd_seq,
+			   NULL);
 	if (err) {
 		nlmsg_free(answer);
 		return err;
@@ -222,11 +226,9 @@ static int do_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	list_for_each_entry(res, &dn->resources, link) {
 		if (at++ < skip)
 			continue;
-		err = put_resource(skb, res, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				   NLM_F_MULTI);
+		err = put_resource(skb, res, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, cb);
 		if (err)
 			break;
-		genl_dump_check_consistent(cb, nlmsg_data(nlmsg_hdr(skb)) - GENL_HDRLEN);
 		cb->args[0] = at;
 	}
 	mutex_unlock(&dn->lock);

@@ -9,7 +9,8 @@
 # While fio writes to the device: every command with each attribute missing,
 # doubled, too short, too long, of another type, out of range, or one too many;
 # descriptors that are no sockets, or no good ones; thousands of random streams
-# ($NETLINK_SEED repeats them); peers that go while work is queued for them.
+# ($NETLINK_SEED repeats them); peers that go while work is queued for them; a dump
+# during which a resource goes.
 # Afterwards the resource is as it was, and all copies are equal.
 
 # shellcheck source=tests/selftests/lib.sh
@@ -26,6 +27,7 @@ load_start "$DEV"
 report "" on a netlink_fuzz refusals "$RES"
 report "" on a netlink_fuzz garbage "$RES" 5000 "$seed"
 report "" on a netlink_fuzz gone "$RES" 100
+report "" on a netlink_fuzz dump "$RES"
 
 # Whatever the user: the initial user namespace decides, and who one is there.
 report "nobody: " on a setpriv --reuid=65534 --regid=65534 --clear-groups \

@@ -83,7 +83,14 @@ static int on_data(const struct nlmsghdr *nlh, void *data)
 	return answer->handle ? answer->handle(nlh, answer->data) : MNL_CB_OK;
 }
 
-int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data)
+int genl_send(struct genl *g, struct nlmsghdr *nlh)
+{
+	nlh->nlmsg_seq = ++g->sequence;
+	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	return mnl_socket_sendto(g->socket, nlh, nlh->nlmsg_len) < 0 ? -errno : 0;
+}
+
+int genl_answer(struct genl *g, mnl_cb_t handle, void *data)
 {
 	static mnl_cb_t control[NLMSG_MIN_TYPE] = {
 		[NLMSG_ERROR] = on_error,
@@ -94,10 +101,6 @@ int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data)
 	ssize_t len;
 
 	g->text[0] = '\0';
-	nlh->nlmsg_seq = ++g->sequence;
-	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (mnl_socket_sendto(g->socket, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
 	while (ret > MNL_CB_STOP) {
 		len = mnl_socket_recvfrom(g->socket, g->answer, sizeof(g->answer));
 		if (len < 0)
@@ -108,6 +111,13 @@ int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data)
 			ret = MNL_CB_OK;
 	}
 	return ret < 0 ? -errno : answer.error;
+}
+
+int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data)
+{
+	int err = genl_send(g, nlh);
+
+	return err ? err : genl_answer(g, handle, data);
 }
 
 static int on_family(const struct nlmsghdr *nlh, void *data)

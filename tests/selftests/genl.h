@@ -61,6 +61,10 @@ struct nlmsghdr *genl_begin(const struct genl *g, void *buf, uint8_t cmd, const 
  */
 int genl_talk(struct genl *g, struct nlmsghdr *nlh, mnl_cb_t handle, void *data);
 
+/* The two halves of it: something else may happen in between. */
+int genl_send(struct genl *g, struct nlmsghdr *nlh);
+int genl_answer(struct genl *g, mnl_cb_t handle, void *data);
+
 /* A command that takes a resource and, unless it is negative, a peer. */
 int genl_command(struct genl *g, uint8_t cmd, const char *name, int peer);
 int genl_lanes(struct genl *g, const char *name, uint32_t peer, uint64_t cookie, const int *fds);

@@ -14,6 +14,7 @@
  *	netlink_fuzz gone RESOURCE COUNT
  *					peers that go while their resync is being
  *					resumed
+ *	netlink_fuzz dump RESOURCE	a dump during which something changes says so
  *	netlink_fuzz unprivileged RESOURCE
  *					every command and the multicast group are
  *					refused with EPERM
@@ -800,9 +801,9 @@ static void garbage(unsigned int count)
 
 /* What goes while it is being told something. */
 
-static int new_fuzz(void)
+static int new_fuzz(const char *name)
 {
-	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_NEW, "fuzz");
+	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_NEW, name);
 	static const uint8_t uuid[16] = { 1 };
 
 	put(nlh, DITTO_A_UUID, uuid, sizeof(uuid));
@@ -810,9 +811,9 @@ static int new_fuzz(void)
 	return genl_talk(&genl, nlh, NULL, NULL);
 }
 
-static int new_peer(uint32_t node_id)
+static int new_peer(const char *name, uint32_t node_id)
 {
-	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_PEER_NEW, "fuzz");
+	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_PEER_NEW, name);
 
 	mnl_attr_put_u32(nlh, DITTO_A_PEER_ID, node_id);
 	mnl_attr_put_strz(nlh, DITTO_A_PEER_NAME, "peer");
@@ -827,9 +828,9 @@ static void gone(unsigned int count)
 
 	snprintf(what, sizeof(what), "%u times, peers go while their resync is resumed", count);
 	for (i = 0; i < count && !err; i++) {
-		err = new_fuzz();
+		err = new_fuzz("fuzz");
 		for (peer = 2; peer < 32 && !err; peer++)
-			err = new_peer(peer);
+			err = new_peer("fuzz", peer);
 		if (!err)
 			err = genl_command(&genl, DITTO_CMD_SYNC_RESUME, "fuzz", -1);
 		if (!err)
@@ -840,6 +841,47 @@ static void gone(unsigned int count)
 			err = genl_command(&genl, DITTO_CMD_RESOURCE_DEL, "fuzz", -1);
 	}
 	report(!err, what, genl.text);
+}
+
+/* More than the kernel puts into one part of a dump, which is 32 KiB. */
+#define DUMPED	16u
+
+/*
+ * The first part is made when the dump is asked for, the next when the first is
+ * taken. What has changed in between is seen by the caller, who asks again.
+ */
+static void dump(void)
+{
+	static struct genl other;
+	struct nlmsghdr *nlh;
+	char name[16];
+	unsigned int i, peer;
+	int err = genl_open(&other);
+
+	for (i = 0; i < DUMPED && !err; i++) {
+		snprintf(name, sizeof(name), "fuzz%u", i);
+		err = new_fuzz(name);
+		for (peer = 2; peer < 32 && !err; peer++)
+			err = new_peer(name, peer);
+	}
+	report(!err, "there is much to dump", genl.text);
+	nlh = genl_begin(&other, request, DITTO_CMD_RESOURCE_GET, NULL);
+	nlh->nlmsg_flags |= NLM_F_DUMP;
+	err = genl_send(&other, nlh);
+	if (!err)
+		err = genl_command(&genl, DITTO_CMD_RESOURCE_DEL, name, -1);
+	report(!err, "a resource goes while the dump is taken", genl.text);
+	report(genl_answer(&other, NULL, NULL) == -EINTR, "the dump says that it is no picture",
+	       "it does not");
+	nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_GET, NULL);
+	nlh->nlmsg_flags |= NLM_F_DUMP;
+	err = genl_talk(&genl, nlh, NULL, NULL);
+	report(!err, "the next one is", strerror(-err));
+	for (i = 0; i < DUMPED - 1; i++) {
+		snprintf(name, sizeof(name), "fuzz%u", i);
+		genl_command(&genl, DITTO_CMD_RESOURCE_DEL, name, -1);
+	}
+	genl_close(&other);
 }
 
 /* Without the capability. */
@@ -910,6 +952,8 @@ int main(int argc, char **argv)
 		garbage(atoi(argv[3]));
 	} else if (!strcmp(argv[1], "gone") && argc == 4) {
 		gone(atoi(argv[3]));
+	} else if (!strcmp(argv[1], "dump")) {
+		dump();
 	} else if (!strcmp(argv[1], "unprivileged")) {
 		unprivileged(true);
 	} else if (!strcmp(argv[1], "commands")) {
