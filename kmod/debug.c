@@ -23,9 +23,9 @@ static void show_followers(struct seq_file *s, struct ditto_resource *res)
 
 		if (!f->active || !peer)
 			continue;
-		seq_printf(s, "follower %u %s from %llu sent %llu received %llu written %llu durable %llu%s\n",
+		seq_printf(s, "follower %u %s from %llu sent %llu received %llu written %llu durable %llu folded %llu%s\n",
 			   i, peer->name, f->from, f->sent, f->received, f->written, f->durable,
-			   f->counted ? " counted" : "");
+			   f->folded, f->counted ? " counted" : "");
 		if (peer->sync.running)
 			seq_printf(s, "resync %u cursor %llu inflight %llu number %llu bits %llu\n",
 				   i, peer->sync.plan.cursor, peer->sync.plan.inflight,

@@ -3,6 +3,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/mempool.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "connection.h"
@@ -12,14 +13,22 @@
 #include "payload.h"
 #include "peer.h"
 #include "resource.h"
+#include "syncer.h"
 #include "trace.h"
 
 #define POOL_REQUESTS	256
+/* How many records one more write folds, at most, where there are too many. */
+#define FOLD_BATCH	64
 #define POOL_CLONES	64
 
 /* Flags of a user's bio that its local leg keeps. */
 #define LOCAL_FLAGS	(REQ_SYNC | REQ_META | REQ_PRIO | REQ_IDLE | REQ_BACKGROUND | \
 			 REQ_FUA | REQ_PREFLUSH)
+
+static unsigned int max_records = 16384;
+module_param(max_records, uint, 0644);
+MODULE_PARM_DESC(max_records,
+		 "Records of writes in flight, for each resource: where there are more, bits stand in for those that peers only have to make durable");
 
 static struct kmem_cache *request_cache;
 static mempool_t request_pool;
@@ -47,9 +56,46 @@ static u32 entry_flags(const struct bio *bio)
 	       (bio->bi_opf & REQ_PREFLUSH ? DITTO_ENTRYF_BARRIER : 0);
 }
 
+/* Under stream_lock: a bit stands for what is on its way to @node. */
+static void folded(void *arg, u32 node, u64 start, u64 size)
+{
+	struct ditto_resource *res = arg;
+	struct ditto_peer *peer = res->peers[node];
+
+	if (peer->sync.running) {
+		/* Work like any other, that an extent on its way has not done. */
+		ditto_resync_mark(&peer->sync.plan, start, size);
+		ditto_syncer_kick(peer);
+	} else {
+		ditto_account_fold(&res->account, node, start, size);
+	}
+}
+
+/* Memory is short: do not wait for what only a peer can free. */
+static void fold_all(struct ditto_resource *res)
+{
+	struct ditto_stream_out out;
+
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	ditto_stream_fold(&res->stream, U32_MAX, folded, res, &out);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+}
+
+static struct ditto_request *request_alloc(struct ditto_resource *res)
+{
+	struct ditto_request *req = mempool_alloc(&request_pool, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (req)
+		return req;
+	fold_all(res);
+	return mempool_alloc(&request_pool, GFP_NOIO);
+}
+
 static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u32 flags)
 {
-	struct ditto_request *req = mempool_alloc(&request_pool, GFP_NOIO);
+	struct ditto_request *req = request_alloc(res);
 
 	memset(req, 0, sizeof(*req));
 	refcount_set(&req->ref, 1);
@@ -260,9 +306,11 @@ static bool request_add(struct ditto_request *req)
 {
 	struct ditto_resource *res = req->res;
 	bool data = req->entry.kind == DITTO_ENTRY_WRITE;
+	struct ditto_stream_out out;
 	unsigned long flags;
 	bool ready = false;
 
+	ditto_stream_out_init(&out);
 	for (;;) {
 		spin_lock_irqsave(&res->stream_lock, flags);
 		if (!data || req->own_pages || !res->stream.active)
@@ -275,7 +323,10 @@ static bool request_add(struct ditto_request *req)
 		trace_ditto_add(req);
 		ditto_request_kick(res);
 	}
+	if (res->stream.listed > READ_ONCE(max_records))
+		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
+	ditto_request_dispatch(res, &out);
 	return ready;
 }
 

@@ -288,7 +288,7 @@ static bool all_durable(struct ditto_resource *res)
 	bool durable;
 
 	spin_lock_irq(&res->stream_lock);
-	durable = !res->stream.listed;
+	durable = ditto_stream_settled(&res->stream) == res->stream.position;
 	spin_unlock_irq(&res->stream_lock);
 	return durable;
 }

@@ -336,7 +336,8 @@ void ditto_session_ready(struct ditto_peer *peer)
 	if (ditto_state_member(res, peer)) {
 		/* It agrees that it is equal; what it misses since would be in flight. */
 		spin_lock_irq(&res->stream_lock);
-		ditto_bits_clear_all(&peer->bits);
+		ditto_account_proven(&res->account, peer->node_id,
+				     res->stream.followers[peer->node_id].folded);
 		spin_unlock_irq(&res->stream_lock);
 	} else if (!ditto_bitmap_write(res)) {
 		/* What the target has handed over is on disk here before it forgets it. */
@@ -348,7 +349,7 @@ static void missing(void *arg, u64 start, u64 size)
 {
 	struct ditto_peer *peer = arg;
 
-	ditto_bits_set(&peer->bits, start, size);
+	ditto_account_lacks(&peer->res->account, peer->node_id, start, size);
 }
 
 void ditto_session_leave(struct ditto_peer *peer, bool hold, bool tell)
@@ -366,6 +367,7 @@ void ditto_session_leave(struct ditto_peer *peer, bool hold, bool tell)
 		if (hold)
 			ditto_stream_hold(&res->stream);
 		ditto_stream_drop(&res->stream, peer->node_id, missing, peer, &out);
+		ditto_account_unfollowed(&res->account, peer->node_id);
 		/*
 		 * In the same step: what it lacks may count as settled from now
 		 * on, and nobody is told so before he has heard of this.

@@ -103,8 +103,14 @@ static enum ditto_disk_state derive_disk(struct ditto_resource *res,
 /* As a Primary: does the stream make this peer's copy equal to ours? */
 static bool in_sync(struct ditto_peer *peer)
 {
-	return ditto_state_member(peer->res, peer) && !peer->sync.joining && peer->connection &&
-	       test_bit(DITTO_CONN_READY, &peer->connection->flags) && !peer->bits.set;
+	struct ditto_resource *res = peer->res;
+	bool lacks;
+
+	spin_lock_irq(&res->stream_lock);
+	lacks = ditto_account_out_of_sync(&res->account, peer->node_id);
+	spin_unlock_irq(&res->stream_lock);
+	return ditto_state_member(res, peer) && !peer->sync.joining && peer->connection &&
+	       test_bit(DITTO_CONN_READY, &peer->connection->flags) && !lacks;
 }
 
 static enum ditto_disk_state derive_peer_disk(struct ditto_peer *peer,

@@ -142,7 +142,8 @@ static void take_peer_snapshot(struct ditto_resource *res, struct ditto_peer *pe
 	lockdep_assert_held(&res->stream_lock);
 	memset(s, 0, sizeof(*s));
 	s->cookie = peer->connection ? peer->connection->cookie : 0;
-	if (READ_ONCE(res->role) == DITTO_ROLE_PRIMARY)
+	if (READ_ONCE(res->role) == DITTO_ROLE_PRIMARY &&
+	    ditto_account_out_of_sync(&res->account, peer->node_id))
 		s->out_of_sync = ditto_bits_bytes(&peer->bits);
 	if (res->verify.running && res->verify.peers & BIT(peer->node_id) && res->device) {
 		s->total = res->device->bytes;

@@ -287,6 +287,7 @@ void ditto_syncer_begin(struct ditto_peer *peer)
 	bool finished;
 
 	spin_lock_irq(&res->stream_lock);
+	ditto_account_unfollowed(&res->account, peer->node_id);
 	ditto_resync_init(&peer->sync.plan, &peer->bits, DITTO_SYNCER_EXTENT);
 	peer->sync.done = 0;
 	peer->sync.rate = 0;

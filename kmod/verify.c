@@ -260,7 +260,7 @@ static void mark(struct ditto_peer *peer, u64 start, u64 size)
 	u32 n = peer->verify_ranges_count;
 
 	peer->verify_errors += size;
-	ditto_bits_set(&peer->bits, start, size);
+	ditto_account_lacks(&peer->res->account, peer->node_id, start, size);
 	if (n && peer->verify_ranges[n - 1].start + peer->verify_ranges[n - 1].size == start) {
 		peer->verify_ranges[n - 1].size += size;
 	} else if (n < DITTO_VERIFY_RANGES) {

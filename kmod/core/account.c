@@ -22,6 +22,7 @@ static void mark(void *arg, u64 start, u64 size)
 	struct ditto_bits *bits;
 	u32 nodes;
 
+	marker->acc->folded &= ~marker->nodes;
 	for (nodes = marker->nodes; nodes; nodes &= nodes - 1) {
 		bits = marker->acc->bits[__ffs(nodes)];
 		if (bits)
@@ -41,6 +42,46 @@ void ditto_account_write(struct ditto_account *acc, u32 followers, u64 start, u6
 
 	acc->equal &= followers;
 	mark(&lacking, start, size);
+}
+
+void ditto_account_lacks(struct ditto_account *acc, u32 node, u64 start, u64 size)
+{
+	struct marker lacking = marker_of(acc, 1u << node);
+
+	mark(&lacking, start, size);
+}
+
+void ditto_account_fold(struct ditto_account *acc, u32 node, u64 start, u64 size)
+{
+	if (!acc->bits[node])
+		return;
+	if (!acc->bits[node]->set)
+		acc->folded |= 1u << node;
+	ditto_bits_set(acc->bits[node], start, size);
+}
+
+void ditto_account_unfold(struct ditto_account *acc, u32 node)
+{
+	if (acc->bits[node] && acc->folded & 1u << node)
+		ditto_bits_clear_all(acc->bits[node]);
+	acc->folded &= ~(1u << node);
+}
+
+void ditto_account_unfollowed(struct ditto_account *acc, u32 node)
+{
+	acc->folded &= ~(1u << node);
+}
+
+void ditto_account_proven(struct ditto_account *acc, u32 node, bool folded)
+{
+	acc->folded |= 1u << node;
+	if (!folded)
+		ditto_account_unfold(acc, node);
+}
+
+bool ditto_account_out_of_sync(const struct ditto_account *acc, u32 node)
+{
+	return acc->bits[node] && acc->bits[node]->set && !(acc->folded & 1u << node);
 }
 
 /*

@@ -68,6 +68,8 @@
  *	follow
  * @equal: a bit for each node whose bits will be cleared when @settled has
  *	reached @start, unless something is known to be missing there before
+ * @folded: on a Primary, a bit for each follower whose bits stand for nothing but
+ *	folded entries of the stream, which are on their way there
  */
 struct ditto_account {
 	u32 me;
@@ -76,6 +78,7 @@ struct ditto_account {
 	u64 settled;
 	u64 start;
 	u32 equal;
+	u32 folded;
 };
 
 /**
@@ -86,6 +89,28 @@ struct ditto_account {
  * All others lack it.
  */
 void ditto_account_write(struct ditto_account *acc, u32 followers, u64 start, u64 size);
+
+/* @node lacks a range, for whatever reason: found by a verify, given up with it. */
+void ditto_account_lacks(struct ditto_account *acc, u32 node, u64 start, u64 size);
+
+/**
+ * ditto_account_fold() - an entry of the stream is folded, see ditto_stream_fold()
+ *
+ * A bit stands for it at @node. Where @node has other bits it is one of them: its
+ * resync clears it.
+ */
+void ditto_account_fold(struct ditto_account *acc, u32 node, u64 start, u64 size);
+/* All that was folded is durable at @node. */
+void ditto_account_unfold(struct ditto_account *acc, u32 node);
+/* @node is no follower any more, or is about to be resynced: its bits mean what they say. */
+void ditto_account_unfollowed(struct ditto_account *acc, u32 node);
+/*
+ * The copy at @node is proven equal, but for what is on its way there. @folded: some of
+ * that is folded, and its bits cannot be told from others: all stay until it is durable.
+ */
+void ditto_account_proven(struct ditto_account *acc, u32 node, bool folded);
+/* Is @node known or suspected to lack anything that is not on its way there? */
+bool ditto_account_out_of_sync(const struct ditto_account *acc, u32 node);
 
 /*
  * A follower begins at @position. Of what is before it nothing is known to be

@@ -29,6 +29,7 @@ void ditto_stream_out_init(struct ditto_stream_out *out)
 	INIT_LIST_HEAD(&out->done);
 	INIT_LIST_HEAD(&out->released);
 	INIT_LIST_HEAD(&out->reaped);
+	out->unfolded = 0;
 }
 
 void ditto_stream_init(struct ditto_stream *s, u64 position, u64 epoch)
@@ -285,6 +286,8 @@ void ditto_stream_heated(struct ditto_stream *s, struct ditto_entry *e,
 
 u64 ditto_stream_settled(const struct ditto_stream *s)
 {
+	if (s->folded_from)
+		return s->folded_from - 1;
 	if (list_empty(&s->entries))
 		return s->position;
 	return list_first_entry(&s->entries, struct ditto_entry, link)->position - 1;
@@ -365,6 +368,30 @@ void ditto_stream_local_done(struct ditto_stream *s, struct ditto_entry *e,
 	settle(s, e, out);
 }
 
+/* What was folded is settled once no follower lacks any of it. */
+static void end_fold(struct ditto_stream *s)
+{
+	u32 nodes;
+
+	for (nodes = s->nodes; nodes; nodes &= nodes - 1) {
+		if (s->followers[__ffs(nodes)].folded)
+			return;
+	}
+	s->folded_from = 0;
+}
+
+/* Is all that was folded durable at @node? Its bits speak of nothing any more, then. */
+static void unfold(struct ditto_stream *s, u32 node, struct ditto_stream_out *out)
+{
+	struct ditto_follower *f = &s->followers[node];
+
+	if (!f->folded || f->durable < f->folded)
+		return;
+	f->folded = 0;
+	out->unfolded |= 1u << node;
+	end_fold(s);
+}
+
 int ditto_stream_acked(struct ditto_stream *s, u32 node, u64 received, u64 written, u64 durable,
 		       struct ditto_stream_out *out)
 {
@@ -379,6 +406,7 @@ int ditto_stream_acked(struct ditto_stream *s, u32 node, u64 received, u64 writt
 	f->received = received;
 	f->written = written;
 	f->durable = durable;
+	unfold(s, node, out);
 	advance_all(s, out);
 	return 0;
 }
@@ -445,7 +473,59 @@ void ditto_stream_drop(struct ditto_stream *s, u32 node,
 	memset(f, 0, sizeof(*f));
 	s->nodes &= ~(1u << node);
 	s->active--;
+	end_fold(s);
 	advance_all(s, out);
+}
+
+/* Does @e wait for nothing but to become durable at followers, and nobody for it? */
+static bool may_fold(const struct ditto_entry *e)
+{
+	return has_range(e) && e->flags & DITTO_ENTRYF_DONE && e->flags & DITTO_ENTRYF_RELEASED &&
+	       !(e->flags & DITTO_ENTRYF_DURABLE);
+}
+
+static void fold(struct ditto_stream *s, struct ditto_entry *e,
+		 void (*missing)(void *arg, u32 node, u64 start, u64 size), void *arg)
+{
+	struct ditto_follower *f;
+	u32 nodes, node;
+	int mark;
+
+	for (nodes = s->nodes; nodes; nodes &= nodes - 1) {
+		node = __ffs(nodes);
+		f = &s->followers[node];
+		if (f->durable >= e->position)
+			continue;
+		f->folded = e->position;
+		missing(arg, node, e->range.start, e->range.last - e->range.start + 1);
+	}
+	if (!s->folded_from)
+		s->folded_from = e->position;
+	/* What is not true of @e is not true of the next one. */
+	for (mark = 0; mark < DITTO_MARKS; mark++) {
+		if (s->marks[mark] == &e->link)
+			s->marks[mark] = e->link.next;
+	}
+}
+
+u32 ditto_stream_fold(struct ditto_stream *s, u32 most,
+		      void (*missing)(void *arg, u32 node, u64 start, u64 size), void *arg,
+		      struct ditto_stream_out *out)
+{
+	struct ditto_entry *e, *next;
+	u32 count = 0;
+
+	/* A failed disk's bits are on no disk: what it wrote is sent again or lost. */
+	if (s->disk != DITTO_STREAM_DISK_SOUND)
+		return 0;
+	list_for_each_entry_safe(e, next, &s->entries, link) {
+		if (count == most || !may_fold(e))
+			break;
+		fold(s, e, missing, arg);
+		reap(s, e, out);
+		count++;
+	}
+	return count;
 }
 
 void ditto_stream_hold(struct ditto_stream *s)

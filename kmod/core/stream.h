@@ -17,7 +17,9 @@
  *
  * done: the user hears. released: nobody will read the payload again. reaped:
  * the entry leaves the list; until then it stands for what is in flight, and
- * becomes out-of-sync bits if a follower is lost (rule 1).
+ * becomes out-of-sync bits if a follower is lost (rule 1). Where records are
+ * short, released ones are folded: bits stand in for them, see
+ * ditto_stream_fold().
  *
  * Acknowledgements are prefixes, so a follower is three numbers and the price
  * of an acknowledgement does not grow with what is in flight.
@@ -137,6 +139,8 @@ struct ditto_reader {
  * @received: acknowledged
  * @written: acknowledged, at most @received
  * @durable: acknowledged, at most @written
+ * @folded: position of the last entry that bits stand for and that it has not said
+ *	to be durable, or 0
  * @next: the entry to send next; NULL: found from the list's end
  */
 struct ditto_follower {
@@ -148,6 +152,7 @@ struct ditto_follower {
 	u64 received;
 	u64 written;
 	u64 durable;
+	u64 folded;
 	struct ditto_entry *next;
 };
 
@@ -190,6 +195,8 @@ enum ditto_stream_disk {
  * @nodes: a bit for each active follower
  * @active: how many followers are active
  * @listed: how many entries are listed
+ * @folded_from: position of the first entry that was folded and is not durable
+ *	everywhere, or 0
  * @marks: for each enum ditto_stream_mark the link of the first listed entry
  *	that it is not yet true of, or @entries
  */
@@ -205,6 +212,7 @@ struct ditto_stream {
 	u32 nodes;
 	u32 active;
 	u32 listed;
+	u64 folded_from;
 	struct list_head *marks[DITTO_MARKS];
 };
 
@@ -216,6 +224,7 @@ struct ditto_stream {
  * @released: entries (by ditto_entry.ready) whose payload nobody needs any more
  * @reaped: entries (by ditto_entry.link) that have left the stream: done and
  *	released, nothing refers to them any more
+ * @unfolded: a bit for each follower that has all that was folded durably now
  *
  * An entry may be in done and in reaped of one call, and in released and in
  * reaped of one call: walk done and released first, reaped last.
@@ -226,6 +235,7 @@ struct ditto_stream_out {
 	struct list_head done;
 	struct list_head released;
 	struct list_head reaped;
+	u32 unfolded;
 };
 
 void ditto_stream_out_init(struct ditto_stream_out *out);
@@ -330,6 +340,25 @@ void ditto_stream_count(struct ditto_stream *s, u32 node, u64 from);
 void ditto_stream_drop(struct ditto_stream *s, u32 node,
 		       void (*missing)(void *arg, u64 start, u64 size), void *arg,
 		       struct ditto_stream_out *out);
+
+/**
+ * ditto_stream_fold() - free the records of entries that wait only for durability
+ * @most: how many of them
+ * @missing: called for the range of each and each follower that has not said that it
+ *	is durable there: a bit has to stand for it from now on
+ * @arg: for @missing
+ *
+ * For when records are short (rule 6 of the write path). They are the oldest of the
+ * list, and are handed out as reaped. The bits are not out of sync while the
+ * follower lives: ditto_stream_acked() names it in ditto_stream_out.unfolded once
+ * it is durable behind the last of them, and they are cleared; when it is dropped
+ * before, they stay. Until then nothing of it is settled.
+ *
+ * Return: how many entries that were.
+ */
+u32 ditto_stream_fold(struct ditto_stream *s, u32 most,
+		      void (*missing)(void *arg, u32 node, u64 start, u64 size), void *arg,
+		      struct ditto_stream_out *out);
 
 /* Nothing but DITTO_ENTRYF_URGENT entries is handed out as done until unhold. */
 void ditto_stream_hold(struct ditto_stream *s);

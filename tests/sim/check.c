@@ -52,7 +52,8 @@ static void check_follower(const struct node *n, u32 peer)
 
 static void check_member(const struct node *n, u32 peer)
 {
-	if (n->peers[peer].disk_state == UP_TO_DATE && n->peers[peer].bits.set)
+	if (n->peers[peer].disk_state == UP_TO_DATE && n->peers[peer].bits.set &&
+	    !n->stream.followers[peer].folded)
 		broken("G3", "node %u calls %u UpToDate with %llu bits set", n->id, peer,
 		       n->peers[peer].bits.set);
 }

@@ -87,6 +87,8 @@ static int do_ack(struct conn *c, const struct ditto_wire_header *h, const u8 *p
 	err = ack.received > max(c->position, n->stream.followers[c->peer->id].from) ? -EPROTO :
 	      ditto_stream_acked(&n->stream, c->peer->id, ack.received, ack.written,
 				 ack.durable, &out);
+	if (out.unfolded)
+		ditto_account_unfold(&n->account, c->peer->id);
 	note("node %u: %u has received %llu written %llu durable %llu extents %llu %llu", n->id,
 	     c->peer->id, ack.received, ack.written, ack.durable, ack.extents_written,
 	     ack.extents_durable);

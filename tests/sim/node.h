@@ -322,6 +322,8 @@ void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags);
 void request_roster(struct node *n, u8 kind, const struct ditto_wire_roster *roster, u32 joins);
 void request_bits(struct node *n, struct peer *p, u32 joins);
 void request_set(struct node *n, u32 node, u64 start, u64 size);
+/* Memory is short. */
+void request_fold(struct node *n, u32 most);
 void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_out *out);
 void request_put(struct request *r);
 /* Do not wait for what a failed disk was given. */
@@ -350,6 +352,8 @@ void applier_roster_done(struct node *n, bool joined);
 struct extent_io;
 void syncer_begin(struct peer *p);
 void syncer_end(struct peer *p, struct conn *c);
+/* A range is out of sync that was not, or will be sent again. */
+void syncer_mark(struct peer *p, u64 start, u64 size);
 bool syncer_due(const struct peer *p);
 void syncer_work(struct peer *p);
 struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h);

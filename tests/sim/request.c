@@ -241,6 +241,30 @@ void request_set(struct node *n, u32 node, u64 start, u64 size)
 	add_own_now(r);
 }
 
+/* A bit stands for what is on its way to @node. */
+static void folded(void *arg, u32 node, u64 start, u64 size)
+{
+	struct node *n = arg;
+	struct peer *p = &n->peers[node];
+
+	if (p->running)
+		syncer_mark(p, start, size);
+	else
+		ditto_account_fold(&n->account, node, start, size);
+}
+
+void request_fold(struct node *n, u32 most)
+{
+	struct ditto_stream_out out;
+	u32 count;
+
+	ditto_stream_out_init(&out);
+	count = ditto_stream_fold(&n->stream, most, folded, n, &out);
+	if (count)
+		note("node %u: %u records are folded", n->id, count);
+	request_dispatch(n, &out);
+}
+
 void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_out *out)
 {
 	struct request *r = request_new(n, DITTO_ENTRY_ABSENT, DITTO_ENTRYF_URGENT);

@@ -209,7 +209,7 @@ static bool no_users(struct node *n)
 
 static bool all_durable(struct node *n)
 {
-	return !n->stream.listed;
+	return ditto_stream_settled(&n->stream) == n->stream.position;
 }
 
 static void fail_late(struct node *n)
@@ -339,12 +339,8 @@ void role_found_bad(struct node *n, struct peer *p, u32 sector)
 		disk_heal(&nodes[p->id].disk);
 		return;
 	}
-	ditto_resync_mark(&p->plan, (u64)sector * 512, 512);
-	__set_bit((sector * 512) >> p->bits.shift, p->planned);
-	/* An extent that is spoiled clears nothing of what it covers. */
-	p->moved[0] &= ~p->words[0];
+	syncer_mark(p, (u64)sector * 512, 512);
 	cover_touch((u64)sector * 512, 512);
-	p->kicked = true;
 	bitmap_write(n);
 	request_set(n, p->id, (u64)sector * 512, 512);
 }

@@ -5,7 +5,7 @@
 #define SETTLE_EVENTS	30000u
 
 enum happening {
-	H_CONF, H_CONF_TIMEOUT, H_COMMIT, H_COOL, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK,
+	H_CONF, H_CONF_TIMEOUT, H_COMMIT, H_COOL, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK, H_FOLD,
 	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, HAPPENINGS,
 };
 
@@ -23,6 +23,7 @@ struct candidate {
 
 bool disk_held[SIM_NODES];
 bool log_held[SIM_NODES];
+bool flush_held[SIM_NODES];
 bool cool_held[SIM_NODES];
 
 static u32 weights[SIM_NODES][HAPPENINGS][DITTO_LANES];
@@ -46,6 +47,7 @@ void schedule_init(void)
 {
 	memset(disk_held, 0, sizeof(disk_held));
 	memset(log_held, 0, sizeof(log_held));
+	memset(flush_held, 0, sizeof(flush_held));
 	memset(cool_held, 0, sizeof(cool_held));
 	schedule_shake();
 }
@@ -92,6 +94,8 @@ static bool io_held(const struct node *n, const struct disk_io *io)
 {
 	if (!disk_moves(&n->disk, io))
 		return true;
+	if (io->op == DISK_FLUSH && flush_held[n->id])
+		return true;
 	if (io->op == DISK_BLOCK_WRITE)
 		return log_held[n->id] && io->slot < DITTO_INTENT_COPIES * DISK_LOG_BLOCKS;
 	return disk_held[n->id] && io->op != DISK_MD && !(io->flags & DISK_META);
@@ -131,6 +135,8 @@ static void add_node(struct node *n, bool quiet)
 	else if (!idle && n->contexts[CONTEXT_CONF].timed)
 		add(H_CONF_TIMEOUT, n, 0, 0, quiet ? RARE : 0);
 	add_works(n);
+	if (!quiet && n->primary && n->stream.listed)
+		add(H_FOLD, n, 0, 0, 4 * RARE);
 	if (n->pump_due)
 		add(H_PUMP, n, 0, 0, USUAL);
 	if (request_submit_due(n))
@@ -207,6 +213,9 @@ static void happen(const struct candidate *c)
 		break;
 	case H_SUBMIT:
 		request_submit_work(n);
+		break;
+	case H_FOLD:
+		request_fold(n, 1 + chance(4));
 		break;
 	case H_HANDED:
 		applier_submit_handed(n);

@@ -12,6 +12,8 @@
 /* Scenarios: this disk does nothing with data, or with the blocks of the intent log. */
 extern bool disk_held[SIM_NODES];
 extern bool log_held[SIM_NODES];
+/* It does not flush its cache. */
+extern bool flush_held[SIM_NODES];
 /* And nothing cools. */
 extern bool cool_held[SIM_NODES];
 

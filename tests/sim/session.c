@@ -242,7 +242,8 @@ void session_ready(struct peer *p)
 		return;
 	/* It agrees that it is equal; what it misses since would be in flight. */
 	if (node_member(p->node, p->id)) {
-		ditto_bits_clear_all(&p->bits);
+		ditto_account_proven(&p->node->account, p->id,
+				     p->node->stream.followers[p->id].folded);
 		return;
 	}
 	/* What the target has handed over is on disk here before it forgets it. */
@@ -255,7 +256,7 @@ static void missing(void *arg, u64 start, u64 size)
 {
 	struct peer *p = arg;
 
-	ditto_bits_set(&p->bits, start, size);
+	ditto_account_lacks(&p->node->account, p->id, start, size);
 }
 
 void session_leave(struct peer *p, bool hold, bool tell)
@@ -271,6 +272,7 @@ void session_leave(struct peer *p, bool hold, bool tell)
 			n->timeline->leaving[p->id] = true;
 		}
 		ditto_stream_drop(&n->stream, p->id, missing, p, &out);
+		ditto_account_unfollowed(&n->account, p->id);
 		/*
 		 * In the same step: what it lacks may count as settled from now
 		 * on, and nobody is told so before he has heard of this.

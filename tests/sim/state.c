@@ -59,7 +59,7 @@ enum disk_state state_disk(const struct node *n, const struct ditto_wire_state *
 static bool in_sync(const struct peer *p)
 {
 	return node_member(p->node, p->id) && !p->joining && p->conn && p->conn->ready &&
-	       !p->bits.set;
+	       !ditto_account_out_of_sync(&p->node->account, p->id);
 }
 
 static enum disk_state peer_disk(const struct peer *p, const struct ditto_wire_state *mine)

@@ -221,8 +221,21 @@ int syncer_acked(struct peer *p, u64 written, u64 durable)
 	return err;
 }
 
+void syncer_mark(struct peer *p, u64 start, u64 size)
+{
+	u64 block;
+
+	ditto_resync_mark(&p->plan, start, size);
+	for (block = start >> p->bits.shift; block <= (start + size - 1) >> p->bits.shift; block++)
+		__set_bit(block, p->planned);
+	/* An extent that is spoiled clears nothing of what it covers. */
+	p->moved[0] &= ~p->words[0];
+	p->kicked = true;
+}
+
 void syncer_begin(struct peer *p)
 {
+	ditto_account_unfollowed(&p->node->account, p->id);
 	ditto_resync_init(&p->plan, &p->bits, EXTENT_BYTES);
 	p->running = true;
 	p->planned[0] = p->words[0];

@@ -52,6 +52,7 @@ static const struct {
 	{ "pair", pair_tests },
 	{ "stream_account", stream_account_tests },
 	{ "stream_disk", stream_disk_tests },
+	{ "fold", fold_tests },
 	{ "apply_account", apply_account_tests },
 	{ "account", account_tests },
 	{ "account_model", account_model_tests },
