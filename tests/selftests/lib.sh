@@ -223,7 +223,8 @@ load_brd() {
 	touch "$WORK/brd"
 }
 
-# disk_new NAME INDEX [SIZE]: makes a disk of $disk_kind and prints its path.
+# disk_new NAME INDEX [SIZE]: makes a disk of $disk_kind and prints its path. One of
+# kind dm-loop has a volatile cache, and what is below it in $WORK/base-NAME.
 # brd disks all have the size of the first; other kinds can differ.
 disk_new() {
 	local name=$1 index=$2 size=${3:-$disk_size} dir
@@ -258,6 +259,13 @@ disk_new() {
 		echo 1 >/sys/bus/pseudo/drivers/scsi_debug/add_host
 		wait_for 20 "a SCSI disk" newest_scsi >&2 && newest_scsi
 		;;
+	dm-loop)
+		truncate -s "${size}M" "$WORK/disk-$name" &&
+			losetup --find --show "$WORK/disk-$name" >"$WORK/base-$name" &&
+			dmsetup create "dt-$name" --table \
+				"0 $((size * 2048)) linear $(<"$WORK/base-$name") 0" &&
+			dmsetup mknodes "dt-$name" >/dev/null && echo "/dev/mapper/dt-$name"
+		;;
 	esac
 }
 
@@ -290,6 +298,10 @@ disks_prepare() {
 		modprobe scsi_debug add_host=0 per_host_store=1 dev_size_mb="$disk_size" \
 			sector_size="$block" delay=0 lbpu=1 lbprz=2 || skip "there is no scsi_debug"
 		touch "$WORK/scsi"
+		;;
+	dm-loop)
+		need dmsetup
+		need_module loop dm_mod
 		;;
 	*) bail "no such kind of disk: $disk_kind" ;;
 	esac
