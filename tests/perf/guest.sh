@@ -4,18 +4,18 @@
 # What scripts/bench runs in the virtual machine: sets up all configurations
 # side by side, then measures each row for each of them, round by round.
 #
-#   tests/perf/guest.sh MODULE OUT ROUNDS SECONDS PROFILES ROW...
+#   tests/perf/guest.sh MODULE OUT ROUNDS SECONDS PROFILES ONLY ROW...
 #
 # Leaves OUT/samples.tsv (row, configuration, round, numbers) and a profile of
 # the PROFILES rows that are furthest from what is wanted, or of PROFILES itself
-# where that is ROW/CONFIGURATION.
+# where that is ROW/CONFIGURATION. ONLY is a list of configurations, or "-".
 
 set -eEuo pipefail
 export PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin LC_ALL=C.UTF-8
 
 # shellcheck disable=SC2034 # for the parts
-module=$1 out=$2 rounds=$3 seconds=$4 profiles=$5
-shift 5
+module=$1 out=$2 rounds=$3 seconds=$4 profiles=$5 only=$6
+shift 6
 chosen=("$@")
 work=/tmp/bench
 perf=tests/perf
@@ -36,6 +36,7 @@ mib_per_s() { awk -v bytes="$1" -v us="$2" 'BEGIN { printf "%.1f\n", bytes / 104
 
 # shellcheck source=rows.sh
 . $perf/rows.sh
+[[ $only == - ]] || rows_only "$only"
 # shellcheck source=disk.sh
 . $perf/disk.sh
 # shellcheck source=linear.sh

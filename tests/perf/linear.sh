@@ -12,9 +12,11 @@ raw_up() {
 	device[raw/$1]=$disk
 }
 
-# linear_up KIND: after raw_up
+# linear_up KIND
 linear_up() {
-	local disk=${device[raw/$1]}
+	local disk
+	[[ ${device[raw/$1]-} ]] || raw_up "$1"
+	disk=${device[raw/$1]}
 	modprobe dm_mod
 	dmsetup create "bench-$1" --table "0 $(blockdev --getsz "$disk") linear $disk 0"
 	dmsetup mknodes "bench-$1" >"$work/said"

@@ -48,3 +48,21 @@ declare -A row_configs=(
 	[wide-1]=$wide [wide-32]=$wide [wide-fsync]=$wide
 	[resync]='ditto ditto-2 drbd md'
 )
+
+
+# rows_only LIST: forget all configurations but these, with commas between
+rows_only() {
+	local row config kept wanted=,$1, known=,${writers// /,},${wide// /,},
+	for config in ${1//,/ }; do
+		[[ $known == *,$config,* ]] && continue
+		echo "bench: no such configuration: $config; --list has them" >&2
+		return 1
+	done
+	for row in "${rows[@]}"; do
+		kept=''
+		for config in ${row_configs[$row]}; do
+			[[ $wanted != *,$config,* ]] || kept+=" $config"
+		done
+		row_configs[$row]=${kept# }
+	done
+}
