@@ -62,17 +62,25 @@ static void mark_clean(struct ditto_bits *bits, u64 page)
 	bits->dirty_pages--;
 }
 
-/* Bits of word @word have changed. */
-static void changed(struct ditto_bits *bits, u64 word)
+/*
+ * Bits of word @word have changed. @marked: the first word behind the page that
+ * was marked last: a bitmap may have millions of words, and a division is dear.
+ */
+static void changed(struct ditto_bits *bits, u64 word, u64 *marked)
 {
-	if (bits->dirty)
-		mark_dirty(bits, div_u64(word * BITS_PER_LONG, DITTO_BITS_PER_PAGE));
+	u64 page;
+
+	if (!bits->dirty || word < *marked)
+		return;
+	page = div_u64(word * BITS_PER_LONG, DITTO_BITS_PER_PAGE);
+	mark_dirty(bits, page);
+	*marked = (page + 1) * (DITTO_BITS_PER_PAGE / BITS_PER_LONG);
 }
 
 static void set_bits(struct ditto_bits *bits, u64 first, u64 end)
 {
 	unsigned long mask;
-	u64 word;
+	u64 word, marked = 0;
 
 	if (first >= end)
 		return;
@@ -82,14 +90,14 @@ static void set_bits(struct ditto_bits *bits, u64 first, u64 end)
 			continue;
 		bits->words[word] |= mask;
 		bits->set += hweight_long(mask);
-		changed(bits, word);
+		changed(bits, word, &marked);
 	}
 }
 
 static void clear_bits(struct ditto_bits *bits, u64 first, u64 end)
 {
 	unsigned long mask;
-	u64 word;
+	u64 word, marked = 0;
 
 	if (first >= end)
 		return;
@@ -99,7 +107,7 @@ static void clear_bits(struct ditto_bits *bits, u64 first, u64 end)
 			continue;
 		bits->words[word] &= ~mask;
 		bits->set -= hweight_long(mask);
-		changed(bits, word);
+		changed(bits, word, &marked);
 	}
 }
 
