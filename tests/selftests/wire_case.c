@@ -258,11 +258,11 @@ enum {
 	HELLO_UUID, HELLO_SIZE, HELLO_FROM, HELLO_TO, HELLO_SAME, HELLO_SELF, HELLO_VERSION,
 	HELLO_VERSION_0, HELLO_VERSION_TURNED, HELLO_VERSION_WIDE, HELLO_FEATURES, HELLO_IO,
 	HELLO_BLOCK, HELLO_PHYSICAL, HELLO_DISCARD, HELLO_TIMEOUT, HELLO_FLAGS, HELLO_HISTORY,
-	HELLO_RESERVED, HELLO_SIZE_ODD, HELLO_PRIMARY, HELLO_STRANGER, HELLO_ID_32,
+	HELLO_RESERVED, HELLO_IN_USE, HELLO_SIZE_ODD, HELLO_PRIMARY, HELLO_STRANGER, HELLO_ID_32,
 };
 
 /* From where the payload's bytes are reserved. */
-#define HELLO_AT_RESERVED	68
+#define HELLO_AT_RESERVED	72
 
 static void spoil_hello(struct ditto_wire_hello *hello, const struct fake *fake, u64 how)
 {
@@ -317,6 +317,9 @@ static void spoil_hello(struct ditto_wire_hello *hello, const struct fake *fake,
 		break;
 	case HELLO_PHYSICAL:
 		hello->physical_block = 256;
+		break;
+	case HELLO_IN_USE:
+		hello->in_use = 2;
 		break;
 	case HELLO_DISCARD:
 		hello->discard_zeroes = 2;
@@ -706,6 +709,7 @@ const struct wire_case wire_cases[] = {
 	HELLO_CASE("no time-out", HELLO_TIMEOUT, "HELLO: timeout_ms is", false),
 	HELLO_CASE("unknown flags", HELLO_FLAGS, "HELLO: flags is", false),
 	HELLO_CASE("history with a hole", HELLO_HISTORY, "HELLO: history is", false),
+	HELLO_CASE("in_use 2", HELLO_IN_USE, "HELLO: in_use is", false),
 	HELLO_CASE("reserved bytes", HELLO_RESERVED, "HELLO: reserved is", false),
 	{ "hello: a second Primary", AS_PRIMARY, STAGE_SOCKETS, bad_hello, HELLO_PRIMARY,
 	  "histories have diverged", true, false },
