@@ -310,8 +310,12 @@ int ditto_device_set_block(struct ditto_device *dev, u32 block, u32 physical)
 	if (dev->block == block)
 		return 0;
 	own_limits(dev, block, physical, &own);
-	/* Who opens it from here on sees the new ones. */
-	mutex_lock(&dev->disk->open_mutex);
+	/*
+	 * Who opens it from here on sees the new ones. Not waited for: who closes it
+	 * holds this while writes end that may wait for conf.
+	 */
+	if (!mutex_trylock(&dev->disk->open_mutex))
+		return -EBUSY;
 	if (!atomic_read(&dev->openers))
 		err = ditto_change_limits(dev->disk, dev->res->disk->backing.bdev, &own);
 	if (!err)
