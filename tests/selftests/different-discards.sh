@@ -3,19 +3,19 @@
 #
 # Test: a discard zeroes on all disks: on one that keeps no zeroes, and on one that knows none
 # Proves: G12
-# Needs: loop, on a file system that can punch holes; scsi_debug; brd
+# Needs: loop, on a file system that can punch holes; scsi_debug; null_blk
 # Time limit: 180
 
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
 # a: a hole in a file reads as zeroes. b: what scsi_debug has unmapped reads as
-# ones. c: a ram disk takes no discards.
+# ones. c: null_blk takes no discards unless told to; newer ram disks do.
 cluster_up 3 16 disk=loop up=0
 disk_kind=scsi
 disks_prepare
 DISK[b]=$(disk_new b 1) || bail "no disk for b"
-disk_kind=brd
+disk_kind=null
 disks_prepare
 DISK[c]=$(disk_new c 2) || bail "no disk for c"
 write_conf "$RES" "$UUID" 7900
