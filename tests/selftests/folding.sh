@@ -16,7 +16,8 @@ need nft ss
 records=/sys/module/ditto/parameters/max_records
 sectors=$((64 * 2048))
 
-cluster_ready 2 64 disk=dm-loop
+# Two flushes, one behind the other, are no reason to give b up.
+cluster_ready 2 64 disk=dm-loop timeout=60000
 need_module dm_delay
 base=$(<"$WORK/base-b")
 inflight=/sys/kernel/debug/ditto/$RES@$(stat -L -c %i /run/netns/dt-a)/inflight
