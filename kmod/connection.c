@@ -13,6 +13,7 @@
 #include "disk.h"
 #include "log.h"
 #include "peer.h"
+#include "reader.h"
 #include "remote_read.h"
 #include "request.h"
 #include "resource.h"
@@ -202,6 +203,11 @@ static void connection_timer(struct work_struct *work)
 	}
 	if (ditto_remote_read_late(conn, timeout)) {
 		ditto_connection_fail(conn, false, "a read was not answered within %u ms",
+				      READ_ONCE(res->options.timeout_ms));
+		return;
+	}
+	if (READ_ONCE(res->applier.upstream) == conn && ditto_reader_late(res, timeout)) {
+		ditto_connection_fail(conn, false, "a question for a read was not answered within %u ms",
 				      READ_ONCE(res->options.timeout_ms));
 		return;
 	}

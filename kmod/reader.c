@@ -25,6 +25,7 @@ static bool open_question(struct ditto_readers *r)
 	bio_list_merge(&r->asked, &r->fresh);
 	bio_list_init(&r->fresh);
 	r->open = true;
+	r->asked_at = jiffies;
 	r->number++;
 	return true;
 }
@@ -120,6 +121,17 @@ void ditto_reader_fail(struct ditto_resource *res)
 	r->open = false;
 	spin_unlock_irq(&r->lock);
 	refuse(res, &all);
+}
+
+bool ditto_reader_late(struct ditto_resource *res, unsigned long timeout)
+{
+	struct ditto_readers *r = &res->readers;
+	bool late;
+
+	spin_lock_irq(&r->lock);
+	late = r->open && time_after(jiffies, r->asked_at + timeout);
+	spin_unlock_irq(&r->lock);
+	return late;
 }
 
 void ditto_reader_asked(struct ditto_connection *conn, u64 number)

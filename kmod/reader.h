@@ -25,6 +25,7 @@ struct ditto_resource;
  * @ready: bios that wait until @position is applied
  * @number: of the last question
  * @open: it has not been answered yet
+ * @asked_at: when it was put, in jiffies
  * @position: see @ready
  */
 struct ditto_readers {
@@ -34,6 +35,7 @@ struct ditto_readers {
 	struct bio_list ready;
 	u64 number;
 	bool open;
+	unsigned long asked_at;
 	u64 position;
 };
 
@@ -48,6 +50,9 @@ void ditto_reader_pump(struct ditto_resource *res);
 
 /* There is nobody left to ask, or the role has changed: fail what waits. */
 void ditto_reader_fail(struct ditto_resource *res);
+
+/* Has a question been open for longer than @timeout, in jiffies? Process context. */
+bool ditto_reader_late(struct ditto_resource *res, unsigned long timeout);
 
 /* The Primary's side: a Secondary asks. */
 void ditto_reader_asked(struct ditto_connection *conn, u64 number);
