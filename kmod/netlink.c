@@ -90,7 +90,8 @@ static const struct nla_policy role_policy[DITTO_A_MAX + 1] = {
 	[DITTO_A_NAME]		= NAME_POLICY,
 	[DITTO_A_ROLE]		= NLA_POLICY_RANGE(NLA_U32, DITTO_ROLE_SECONDARY,
 						   DITTO_ROLE_PRIMARY),
-	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_FORCE),
+	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_FORCE |
+						  DITTO_FLAG_ASSUME_EQUAL),
 };
 
 static const struct nla_policy verify_policy[DITTO_A_MAX + 1] = {
@@ -413,13 +414,16 @@ static u32 get_flags(struct genl_info *info)
 static int do_role(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ditto_resource *res = info->user_ptr[0];
-	bool force = get_flags(info) & DITTO_FLAG_FORCE;
+	u32 flags = get_flags(info);
 
 	if (!info->attrs[DITTO_A_ROLE])
 		return missing_attr(info, "ROLE");
 	if (nla_get_u32(info->attrs[DITTO_A_ROLE]) == DITTO_ROLE_PRIMARY)
-		return ditto_role_promote(res, force, info->extack);
-	if (force)
+		return ditto_role_promote(res, flags, info->extack);
+	if (flags & DITTO_FLAG_ASSUME_EQUAL)
+		return ditto_refuse(info->extack, -EINVAL,
+				    "only a promotion takes ASSUME_EQUAL");
+	if (flags & DITTO_FLAG_FORCE)
 		return ditto_refuse(info->extack, -EOPNOTSUPP,
 				    "demote with force is not in this version");
 	return ditto_role_demote(res, info->extack);

@@ -220,7 +220,38 @@ static int record_promotion(struct ditto_resource *res, u32 members)
 	return ditto_disk_write_md(res->disk);
 }
 
-static void become_primary(struct ditto_resource *res, u32 members)
+/*
+ * The administrator says that all disks hold the same. That can be so where none
+ * has ever held data of the resource, and nobody can have written to one that is
+ * not here. Return: 0 with a bit for each peer, or a refusal.
+ */
+static int assume_equal(struct ditto_resource *res, u32 *members, struct netlink_ext_ack *extack)
+{
+	struct ditto_peer *peer;
+	u32 i;
+
+	if (res->disk->md.generation)
+		return ditto_refuse(extack, -EEXIST,
+				    "this disk has held data of the resource: whether others hold the same is found by 'verify', not assumed");
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		peer = res->peers[i];
+		if (!peer)
+			continue;
+		if (!peer_open(peer) || !peer->state_valid)
+			return ditto_refuse(extack, -ENOTCONN,
+					    "%s is not connected: only of disks that are can it be assumed that they are equal",
+					    peer->name);
+		if (peer->state.generation || peer->state.flags & DITTO_STATEF_DISKLESS)
+			return ditto_refuse(extack, -EEXIST,
+					    "%s has %s: it cannot be assumed to be equal",
+					    peer->name, peer->state.generation ?
+					    "held data of the resource" : "no disk");
+		*members |= BIT(i);
+	}
+	return 0;
+}
+
+static void become_primary(struct ditto_resource *res, u32 members, enum ditto_wire_mode mode)
 {
 	u64 position = ditto_applier_position(&res->applier);
 	u32 i;
@@ -233,12 +264,14 @@ static void become_primary(struct ditto_resource *res, u32 members)
 	res->rosters = 0;
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (peer_open(res->peers[i]))
-			ditto_session_lead(res->peers[i], members & BIT(i));
+			ditto_session_lead(res->peers[i], members & BIT(i) ? mode :
+					   DITTO_MODE_TARGET);
 }
 
-int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack)
+int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext_ack *extack)
 {
-	u32 members;
+	bool assumed = flags & DITTO_FLAG_ASSUME_EQUAL;
+	u32 members = 0;
 	int err;
 
 	if (res->role == DITTO_ROLE_PRIMARY)
@@ -249,7 +282,9 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 	if (READ_ONCE(res->applier.upstream))
 		return refuse_promotion(res, DITTO_PROMOTE_PRIMARY, res->applier.upstream_node,
 					extack);
-	err = check_promotion(res, force, extack);
+	err = check_promotion(res, flags & DITTO_FLAG_FORCE || assumed, extack);
+	if (!err && assumed)
+		err = assume_equal(res, &members, extack);
 	if (err)
 		return err;
 	err = ditto_role_wait_idle(res);
@@ -265,18 +300,20 @@ int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ex
 		return err;
 	}
 	ditto_role_orphans(res, 0, 0);
-	members = equal_peers(res);
+	if (!assumed)
+		members = equal_peers(res);
 	err = record_promotion(res, members);
 	if (err) {
 		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
 		ditto_device_open_gate(res->device);
 		return ditto_refuse(extack, err, "cannot write metadata: error %d", err);
 	}
-	become_primary(res, members);
+	become_primary(res, members, assumed ? DITTO_MODE_ASSUMED : DITTO_MODE_MEMBER);
 	ditto_device_set_role(res->device, true);
 	ditto_device_open_gate(res->device);
-	ditto_info(res, "Secondary -> Primary, generation %016llx, roster %08x",
-		   res->disk->md.generation, res->disk->md.roster);
+	ditto_info(res, "Secondary -> Primary, generation %016llx, roster %08x%s",
+		   res->disk->md.generation, res->disk->md.roster,
+		   assumed ? ", whose disks are said to be equal" : "");
 	ditto_event_change(res, NULL, DITTO_EVENT_ROLE, DITTO_ROLE_SECONDARY, DITTO_ROLE_PRIMARY);
 	ditto_state_refresh(res);
 	return 0;

@@ -20,12 +20,15 @@ struct netlink_ext_ack;
 
 /**
  * ditto_role_promote() - become Primary
- * @force: also where this copy may be old or incomplete, never beside another Primary
+ * @flags: DITTO_FLAG_FORCE: also where this copy may be old or incomplete, never
+ *	beside another Primary; DITTO_FLAG_ASSUME_EQUAL: the disks of all nodes hold
+ *	the same, and none has ever held data of the resource
  *
  * Return: 0; -EBUSY beside another Primary or while a lost one's writes are
- * still being applied; -ENODATA where the copy does not allow it; -EIO.
+ * still being applied; -ENODATA where the copy does not allow it; -EEXIST and
+ * -ENOTCONN where copies cannot be assumed to be equal; -EIO.
  */
-int ditto_role_promote(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack);
+int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext_ack *extack);
 
 /**
  * ditto_role_demote() - become Secondary

@@ -259,8 +259,12 @@ int ditto_roster_start(struct ditto_resource *res, const struct ditto_wire_start
 {
 	struct ditto_md *md = &res->disk->md;
 
-	if (start->mode == DITTO_MODE_MEMBER) {
+	if (start->mode != DITTO_MODE_TARGET) {
 		take_generations(md, start);
+		if (start->mode == DITTO_MODE_ASSUMED) {
+			md->flags &= ~DITTO_MDF_INCONSISTENT;
+			res->disk->unclean = false;
+		}
 	} else {
 		/* Its generations are taken at the JOIN that ends the resync. */
 		res->target = *start;

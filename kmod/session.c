@@ -68,13 +68,13 @@ int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 	return 0;
 }
 
-static void send_start(struct ditto_peer *peer, bool member, u64 position, u64 epoch,
-		       u64 logged)
+static void send_start(struct ditto_peer *peer, enum ditto_wire_mode mode, u64 position,
+		       u64 epoch, u64 logged)
 {
 	struct ditto_wire_header header = { .type = DITTO_WIRE_START };
 	const struct ditto_md *md = &peer->res->disk->md;
 	struct ditto_wire_start start = {
-		.mode = member ? DITTO_MODE_MEMBER : DITTO_MODE_TARGET,
+		.mode = mode,
 		.roster = md->roster,
 		.roster_number = md->roster_number,
 		.generation = md->generation,
@@ -89,7 +89,7 @@ static void send_start(struct ditto_peer *peer, bool member, u64 position, u64 e
 	ditto_connection_send(peer->connection, DITTO_LANE_WRITES, &header, buf, sizeof(buf));
 }
 
-void ditto_session_lead(struct ditto_peer *peer, bool member)
+void ditto_session_lead(struct ditto_peer *peer, enum ditto_wire_mode mode)
 {
 	struct ditto_resource *res = peer->res;
 	struct ditto_connection *conn = peer->connection;
@@ -103,7 +103,7 @@ void ditto_session_lead(struct ditto_peer *peer, bool member)
 		return;
 	spin_lock_irq(&res->stream_lock);
 	/* A copy that never held data, or was given up, lacks all of it. */
-	if (!member && !peer->state.generation)
+	if (mode == DITTO_MODE_TARGET && !peer->state.generation)
 		ditto_bits_set_all(&peer->bits);
 	position = ditto_stream_follow(&res->stream, peer->node_id);
 	/* A target counts too: it must not fall behind without a bound. */
@@ -111,7 +111,7 @@ void ditto_session_lead(struct ditto_peer *peer, bool member)
 	epoch = res->stream.epoch;
 	logged = ditto_stream_logged(&res->stream);
 	spin_unlock_irq(&res->stream_lock);
-	send_start(peer, member, position, epoch, logged);
+	send_start(peer, mode, position, epoch, logged);
 	/* A new stream: of it nothing has been told. */
 	conn->lanes[DITTO_LANE_WRITES].tx.settled = 0;
 	conn->lanes[DITTO_LANE_WRITES].tx.settled_at = jiffies - HZ;
@@ -170,7 +170,7 @@ void ditto_session_hello(struct ditto_peer *peer)
 	ditto_peer_info(peer, "connected");
 	ditto_connection_unpark(conn);
 	if (meeting == DITTO_MEETING_FILL || meeting == DITTO_MEETING_LEAD)
-		ditto_session_lead(peer, false);
+		ditto_session_lead(peer, DITTO_MODE_TARGET);
 }
 
 void ditto_session_state(struct ditto_peer *peer)
@@ -212,6 +212,9 @@ static const char *check_start(struct ditto_peer *peer, const struct ditto_wire_
 		return "the disk has failed";
 	memcpy(theirs.history, start->history, sizeof(theirs.history));
 	ditto_state_mine(res, &mine);
+	if (start->mode == DITTO_MODE_ASSUMED)
+		return mine.generation ? "this copy has held data: nobody's word makes it equal" :
+					 NULL;
 	relation = ditto_history_relate(&mine, &theirs);
 	if (start->mode == DITTO_MODE_TARGET)
 		return relation == DITTO_RELATION_AHEAD ? "this copy is newer" :
@@ -289,7 +292,7 @@ static void account_start(struct ditto_peer *peer, const struct ditto_wire_start
 
 	spin_lock_irq(&res->stream_lock);
 	ditto_account_start(&res->account, start->position);
-	if (start->mode == DITTO_MODE_MEMBER)
+	if (start->mode != DITTO_MODE_TARGET)
 		ditto_account_equal(&res->account, start->roster, start->position);
 	spin_unlock_irq(&res->stream_lock);
 	if (start->mode == DITTO_MODE_TARGET)

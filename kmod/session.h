@@ -21,8 +21,8 @@ void ditto_session_disconnect(struct ditto_peer *peer, enum ditto_wire_bye why);
 int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 			struct netlink_ext_ack *extack);
 
-/* Send this peer the stream, as Primary; @member: its copy equals ours. */
-void ditto_session_lead(struct ditto_peer *peer, bool member);
+/* Send this peer the stream, as Primary; @mode says how its copy stands. */
+void ditto_session_lead(struct ditto_peer *peer, enum ditto_wire_mode mode);
 
 /*
  * The stream goes on without it; what was in flight is out of sync from now on.

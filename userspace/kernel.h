@@ -180,8 +180,9 @@ int kernel_invalidate(struct kernel *k, const char *name, struct why *why);
 /**
  * kernel_role() - become Primary or Secondary
  * @role: enum ditto_role
+ * @flags: DITTO_FLAG_*
  */
-int kernel_role(struct kernel *k, const char *name, uint32_t role, bool force,
+int kernel_role(struct kernel *k, const char *name, uint32_t role, uint32_t flags,
 		struct why *why);
 int kernel_verify(struct kernel *k, const char *name, bool stop, struct why *why);
 

@@ -69,6 +69,7 @@ static const struct option options[] = {
 	{ "granularity", required_argument, NULL, OPTION_GRANULARITY },
 	{ "block-size", required_argument, NULL, OPTION_BLOCK_SIZE },
 	{ "size", required_argument, NULL, OPTION_SIZE },
+	{ "assume-equal", no_argument, NULL, OPTION_ASSUME_EQUAL },
 	{ 0 },
 };
 
@@ -117,6 +118,8 @@ static void take_flag(struct tool *tool, unsigned int option)
 		tool->stop = true;
 	else if (option == OPTION_WAIT)
 		tool->wait = true;
+	else if (option == OPTION_ASSUME_EQUAL)
+		tool->assume_equal = true;
 }
 
 static int run_all(struct tool *tool, const struct verb *verb, int argc, char **argv)

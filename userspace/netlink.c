@@ -206,14 +206,14 @@ int kernel_invalidate(struct kernel *k, const char *name, struct why *why)
 	return kernel_command(k, DITTO_CMD_INVALIDATE, name, why);
 }
 
-int kernel_role(struct kernel *k, const char *name, uint32_t role, bool force,
+int kernel_role(struct kernel *k, const char *name, uint32_t role, uint32_t flags,
 		struct why *why)
 {
 	struct nlmsghdr *nlh = begin(k, DITTO_CMD_ROLE, name);
 
 	mnl_attr_put_u32(nlh, DITTO_A_ROLE, role);
-	if (force)
-		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, DITTO_FLAG_FORCE);
+	if (flags)
+		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, flags);
 	return run(k, nlh, why);
 }
 

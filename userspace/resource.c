@@ -152,14 +152,14 @@ int verb_resume_sync(struct tool *tool, int argc, char **argv)
 	return run_command(tool, DITTO_CMD_SYNC_RESUME, argv[0]);
 }
 
-static int set_role(struct tool *tool, const char *resource, uint32_t role)
+static int set_role(struct tool *tool, const char *resource, uint32_t role, uint32_t flags)
 {
 	struct kernel *k = tool_kernel(tool);
 	struct why why;
 
 	if (!k)
 		return EXIT_FAILED;
-	if (kernel_role(k, resource, role, tool->force, &why))
+	if (kernel_role(k, resource, role, flags, &why))
 		return tool_fail(resource, &why);
 	return EXIT_DONE;
 }
@@ -167,7 +167,9 @@ static int set_role(struct tool *tool, const char *resource, uint32_t role)
 int verb_promote(struct tool *tool, int argc, char **argv)
 {
 	(void)argc;
-	return set_role(tool, argv[0], DITTO_ROLE_PRIMARY);
+	return set_role(tool, argv[0], DITTO_ROLE_PRIMARY,
+			(tool->force ? DITTO_FLAG_FORCE : 0) |
+			(tool->assume_equal ? DITTO_FLAG_ASSUME_EQUAL : 0));
 }
 
 int verb_demote(struct tool *tool, int argc, char **argv)
@@ -177,5 +179,5 @@ int verb_demote(struct tool *tool, int argc, char **argv)
 		fprintf(stderr, "ditto: demote --force: not in this version\n");
 		return EXIT_FAILED;
 	}
-	return set_role(tool, argv[0], DITTO_ROLE_SECONDARY);
+	return set_role(tool, argv[0], DITTO_ROLE_SECONDARY, 0);
 }

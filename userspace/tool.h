@@ -29,6 +29,7 @@ struct tool {
 	const char *config_dir;
 	const char *node;
 	bool force;
+	bool assume_equal;
 	bool json;
 	bool stop;
 	bool wait;

@@ -40,11 +40,13 @@ const struct verb verbs[] = {
 		"the message names the holder.\n",
 		"ditto down all\n",
 	}, {
-		"promote", verb_promote, 1, 1, OPTION_FORCE, ALL_FILES,
-		"RESOURCE|all [--force]",
+		"promote", verb_promote, 1, 1, OPTION_FORCE | OPTION_ASSUME_EQUAL, ALL_FILES,
+		"RESOURCE|all [--force] [--assume-equal]",
 		"become Primary: the device may be written here",
-		"  --force  also where the local copy is not known to be the newest; what only\n"
-		"           others hold is lost when they are resynced from here\n",
+		"  --force         also where the local copy is not known to be the newest; what\n"
+		"                  only others hold is lost when they are resynced from here\n"
+		"  --assume-equal  of a new resource: all disks hold the same, and are not copied\n"
+		"                  (all blank, say); all nodes must be connected\n",
 		"ditto promote r0 && mount /dev/ditto0 /mnt\n",
 	}, {
 		"demote", verb_demote, 1, 1, OPTION_FORCE, ALL_FILES,

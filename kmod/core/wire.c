@@ -643,8 +643,8 @@ int ditto_wire_get_start(const void *buf, struct ditto_wire_start *start,
 	start->position = le64_to_cpu(w->position);
 	start->epoch = le64_to_cpu(w->epoch);
 	start->logged = le64_to_cpu(w->logged);
-	if (start->mode != DITTO_MODE_MEMBER && start->mode != DITTO_MODE_TARGET)
-		return refuse(why, "mode", start->mode, DITTO_MODE_TARGET);
+	if (start->mode < DITTO_MODE_MEMBER || start->mode > DITTO_MODE_ASSUMED)
+		return refuse(why, "mode", start->mode, DITTO_MODE_ASSUMED);
 	if (!start->roster)
 		return refuse(why, "roster", start->roster, 1);
 	if (!start->generation)

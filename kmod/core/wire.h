@@ -232,6 +232,8 @@ struct ditto_wire_ack {
 enum ditto_wire_mode {
 	DITTO_MODE_MEMBER = 1,	/* copies are equal: from here on you count */
 	DITTO_MODE_TARGET,	/* a resync follows: record Inconsistent */
+	/* As MEMBER, by the administrator's word: neither has ever held data. */
+	DITTO_MODE_ASSUMED,
 };
 
 /**

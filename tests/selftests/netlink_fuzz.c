@@ -97,7 +97,8 @@ static const struct command commands[] = {
 		{ DITTO_A_LANES, KIND_LANES, true, 0, { 0 } } } },
 	{ "ROLE", DITTO_CMD_ROLE, {
 		NAME, { DITTO_A_ROLE, KIND_U32, true, DITTO_ROLE_SECONDARY, { 3, UINT_MAX } },
-		{ DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_FORCE, { DITTO_FLAG_STOP, 1u << 31 } } } },
+		{ DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_FORCE,
+			{ DITTO_FLAG_STOP, 1u << 31 } } } },
 	{ "INVALIDATE", DITTO_CMD_INVALIDATE, {
 		NAME, { DITTO_A_PEER_ID, KIND_U32, false, NO_PEER, { 32, UINT_MAX } } } },
 	{ "VERIFY", DITTO_CMD_VERIFY, {

@@ -560,7 +560,7 @@ static bool never_ack(struct wire_test *test, const struct wire_case *c)
 	return true;
 }
 
-enum { START_MODE, START_ROSTER, START_GENERATION, START_MEMBER, START_LOGGED };
+enum { START_MODE, START_ROSTER, START_GENERATION, START_MEMBER, START_ASSUMED, START_LOGGED };
 
 static bool bad_start(struct wire_test *test, const struct wire_case *c)
 {
@@ -579,6 +579,8 @@ static bool bad_start(struct wire_test *test, const struct wire_case *c)
 		start.generation = 0;
 	else if (c->value == START_MEMBER)
 		start.mode = DITTO_MODE_MEMBER;
+	else if (c->value == START_ASSUMED)
+		start.mode = DITTO_MODE_ASSUMED;
 	else if (c->value == START_LOGGED)
 		start.logged = start.position + 1;
 	ditto_wire_put_start(&start, wire_payload);
@@ -904,6 +906,12 @@ const struct wire_case wire_cases[] = {
 	  "JOIN: generation is", false, false },
 	{ "join: no previous generation", AS_SECONDARY, STAGE_STREAM, bad_roster,
 	  ITEM(DITTO_WIRE_JOIN, 24), "JOIN: previous is", false, false },
+
+	/* Last, for the copy has held data from here on. Reads of it ask the peer. */
+	{ "secondary: a question for a read that is not answered", AS_SECONDARY, STAGE_CONNECTED,
+	  bad_start, START_ASSUMED, "was not answered within", false, false },
+	{ "secondary: START that assumes what is not so", AS_SECONDARY, STAGE_CONNECTED, bad_start,
+	  START_ASSUMED, "START refused: this copy has held data", false, false },
 };
 
 const unsigned int wire_case_count = ARRAY_SIZE(wire_cases);

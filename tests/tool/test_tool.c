@@ -150,11 +150,12 @@ int kernel_invalidate(struct kernel *k, const char *name, struct why *why)
 	return ask(why, "invalidate:%s", name);
 }
 
-int kernel_role(struct kernel *k, const char *name, uint32_t role, bool force, struct why *why)
+int kernel_role(struct kernel *k, const char *name, uint32_t role, uint32_t flags,
+		struct why *why)
 {
 	(void)k;
 	(void)name;
-	return ask(why, "role:%u:%d", role, force);
+	return ask(why, "role:%u:%u", role, flags);
 }
 
 int kernel_verify(struct kernel *k, const char *name, bool stop, struct why *why)
@@ -327,6 +328,11 @@ static void test_simple(void)
 	ok(!run(verb_verify, &tool, NULL) && was("verify:1"), "verify --stop");
 	tool.force = true;
 	ok(!run(verb_promote, &tool, NULL) && was("role:2:1"), "promote --force");
+	tool.force = false;
+	tool.assume_equal = true;
+	ok(!run(verb_promote, &tool, NULL) && was("role:2:4"), "promote --assume-equal");
+	tool.force = true;
+	tool.assume_equal = false;
 	failing = "role:2:1";
 	ok(run(verb_promote, &tool, NULL) == EXIT_FAILED && says("ditto: r0: scripted failure"),
 	   "the kernel's text is printed");

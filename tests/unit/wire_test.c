@@ -598,7 +598,7 @@ static void start_payload(void)
 	EXPECT_EQ(ditto_wire_get_start(buf, &got, &why), 0);
 	EXPECT_EQ(memcmp(&start, &got, sizeof(got)), 0);
 	REFUSE_START(bad.mode = 0, "mode");
-	REFUSE_START(bad.mode = 3, "mode");
+	REFUSE_START(bad.mode = DITTO_MODE_ASSUMED + 1, "mode");
 	REFUSE_START(bad.roster = 0, "roster");
 	REFUSE_START(bad.generation = 0, "generation");
 	REFUSE_START(bad.history[0] = 0, "history");

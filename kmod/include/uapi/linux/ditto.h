@@ -72,7 +72,9 @@
  *
  * DITTO_CMD_ROLE
  *	DITTO_A_NAME, DITTO_A_ROLE
- *	DITTO_A_FLAGS: NLA_U32, DITTO_FLAG_FORCE
+ *	DITTO_A_FLAGS: NLA_U32, DITTO_FLAG_FORCE; DITTO_FLAG_ASSUME_EQUAL, of a
+ *	promotion: no disk of the resource has ever held data, all peers are
+ *	connected, and all disks hold the same: nothing is resynced
  *
  * DITTO_CMD_INVALIDATE
  *	DITTO_A_NAME
@@ -107,6 +109,7 @@
 
 #define DITTO_FLAG_FORCE	(1U << 0)
 #define DITTO_FLAG_STOP		(1U << 1)
+#define DITTO_FLAG_ASSUME_EQUAL	(1U << 2)
 
 enum ditto_cmd {
 	DITTO_CMD_UNSPEC,
