@@ -68,6 +68,13 @@ else
 fi
 ok "the kernel log is clean" bash -c "dmesg | '$top/scripts/check-log' -"
 if [[ ! $last ]]; then
+	# So that each has got to another position when the machine is killed.
+	late=0
+	for node in "${NODES[@]}"; do
+		[[ $node != "$primary" ]] || continue
+		late=$((late + 8))
+		must "$node is $late ms late" link_netem "$node" delay "${late}ms"
+	done
 	# To the end: the machine is killed meanwhile.
 	"$stamp" write "$(device "$primary")" "$flushed"
 	fail "the writer has ended"

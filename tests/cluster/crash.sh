@@ -6,6 +6,9 @@
 #
 #	crash.sh [KILLS]	default 3
 #
+# With STATE, a directory, the disks are kept there, and a run that was ended
+# goes on where it was: KILLS counts those of before.
+#
 # After each kill the nodes come up again on the same disks, another one is
 # promoted without --force, no more than what was hot is sent, the copies are
 # equal, and every flushed write is there. SEED makes the moments repeatable.
@@ -15,15 +18,27 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=${here%/tests/cluster}
 kills=${1:-3}
 RANDOM=${SEED:-$$}
-work=$(mktemp -d "${TMPDIR:-/tmp}/ditto-crash.XXXXXX")
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+if [[ ${STATE-} ]]; then
+	mkdir -p "$STATE"
+	work=$(cd "$STATE" && pwd -P)
+	trap 'kill $(jobs -p) 2>/dev/null' EXIT
+else
+	work=$(mktemp -d "${TMPDIR:-/tmp}/ditto-crash.XXXXXX")
+	trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+fi
 trap 'exit 1' TERM INT HUP
 passed=0 failed=0
 
-mkdir "$work/share"
-for disk in a b c; do
-	truncate -s 64M "$work/$disk"
-done
+# How many lives there have been; the disks are as the last one has left them
+begun=0
+[[ ! -e $work/lives ]] || begun=$(<"$work/lives")
+if ((!begun)); then
+	rm -rf "$work/share" "$work"/[abc]
+	mkdir "$work/share"
+	for disk in a b c; do
+		truncate -s 64M "$work/$disk"
+	done
+fi
 
 # life NUMBER [last]: in a process of its own, which is scripts/vm
 life() {
@@ -45,7 +60,12 @@ judge() {
 		sed 's/^ok [0-9]* //; s/^# //' | paste -sd ';')"
 }
 
-for ((number = 0; number < kills; number++)); do
+progress() {
+	local done=$((number + 1 - begun)) left=$((kills - number - 1))
+	echo "# $((number + 1)) of $kills kills, $((SECONDS / done)) s each; about $((SECONDS * left / done / 60)) min left"
+}
+
+for ((number = begun; number < kills; number++)); do
 	life "$number" >"$work/out" 2>&1 &
 	machine=$!
 	until grep -qE '^writing from' "$work/out"; do
@@ -57,6 +77,8 @@ for ((number = 0; number < kills; number++)); do
 	kill "$machine" 2>/dev/null
 	wait "$machine" 2>/dev/null
 	judge "life $number, killed" '^writing from' || break
+	echo $((number + 1)) >"$work/lives"
+	progress
 done
 if ((!failed)); then
 	(life "$number" last) >"$work/out" 2>&1
