@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "md_disk.h"
 
 /* Bounce buffer: O_DIRECT wants it aligned. */
@@ -179,6 +180,7 @@ static int transfer(struct md_disk *disk, uint64_t offset, uint8_t *data, size_t
 		} else {
 			n = pread(disk->fd, bounce, part, offset);
 		}
+		guard_answered();
 		if (n != (ssize_t)part)
 			ret = why_set(why, n < 0 ? -errno : -EIO, "%s: %s at byte %" PRIu64 ": %s",
 				      disk->path, write ? "write" : "read", offset,

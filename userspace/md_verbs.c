@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs_signature.h"
+#include "guard.h"
 #include "human.h"
 #include "md_bitmap.h"
 #include "md_check.h"
@@ -153,7 +154,7 @@ static int create(struct tool *tool, const struct config *config,
 	return 0;
 }
 
-int verb_create_md(struct tool *tool, int argc, char **argv)
+static int create_one(struct tool *tool, char **argv)
 {
 	const struct config_node *own;
 	struct config *config = tool_config(tool, argv[0], &own);
@@ -161,7 +162,6 @@ int verb_create_md(struct tool *tool, int argc, char **argv)
 	struct why why;
 	int ret;
 
-	(void)argc;
 	if (!config)
 		return EXIT_FAILED;
 	ret = md_disk_open(&disk, own, true, &why);
@@ -171,6 +171,12 @@ int verb_create_md(struct tool *tool, int argc, char **argv)
 	}
 	free(config);
 	return ret ? tool_fail(argv[0], &why) : EXIT_DONE;
+}
+
+int verb_create_md(struct tool *tool, int argc, char **argv)
+{
+	(void)argc;
+	return guard_run(create_one, tool, argv);
 }
 
 /* Opens the disk and reads both slots, with a word where what is read may be on the move. */
@@ -228,7 +234,7 @@ static int dump(struct tool *tool, const struct config *config, struct md_disk *
 	return 0;
 }
 
-int verb_dump_md(struct tool *tool, int argc, char **argv)
+static int dump_one(struct tool *tool, char **argv)
 {
 	uint8_t blocks[DITTO_MD_SLOTS * DITTO_MD_BLOCK];
 	const struct config_node *own;
@@ -237,7 +243,6 @@ int verb_dump_md(struct tool *tool, int argc, char **argv)
 	struct why why;
 	int ret;
 
-	(void)argc;
 	if (!config)
 		return EXIT_FAILED;
 	ret = open_slots(config, own, &disk, blocks, &why);
@@ -249,7 +254,13 @@ int verb_dump_md(struct tool *tool, int argc, char **argv)
 	return ret ? tool_fail(argv[0], &why) : EXIT_DONE;
 }
 
-int verb_check_md(struct tool *tool, int argc, char **argv)
+int verb_dump_md(struct tool *tool, int argc, char **argv)
+{
+	(void)argc;
+	return guard_run(dump_one, tool, argv);
+}
+
+static int check_one(struct tool *tool, char **argv)
 {
 	uint8_t blocks[DITTO_MD_SLOTS * DITTO_MD_BLOCK];
 	const struct config_node *own;
@@ -258,7 +269,6 @@ int verb_check_md(struct tool *tool, int argc, char **argv)
 	struct why why;
 	int ret;
 
-	(void)argc;
 	if (!config)
 		return EXIT_FAILED;
 	ret = open_slots(config, own, &disk, blocks, &why);
@@ -268,4 +278,10 @@ int verb_check_md(struct tool *tool, int argc, char **argv)
 	}
 	free(config);
 	return ret ? tool_fail(argv[0], &why) : EXIT_DONE;
+}
+
+int verb_check_md(struct tool *tool, int argc, char **argv)
+{
+	(void)argc;
+	return guard_run(check_one, tool, argv);
 }
