@@ -239,7 +239,7 @@ static void queue_hello(struct ditto_connection *conn)
 		.max_io = DITTO_WIRE_MAX_WRITE,
 		.discard_zeroes = 1,
 		.timeout_ms = res->options.timeout_ms,
-		.in_use = atomic_read(&res->device->openers) > 0,
+		.in_use = READ_ONCE(res->device->openers) > 0,
 	};
 	u8 buf[DITTO_WIRE_HELLO_BYTES];
 

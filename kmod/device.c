@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "disk.h"
+#include "gate.h"
 #include "limits.h"
 #include "log.h"
 #include "reader.h"
@@ -65,14 +66,14 @@ void ditto_device_end_bio(struct ditto_device *dev, struct bio *bio, unsigned lo
 {
 	bio_end_io_acct(bio, start);
 	bio_endio(bio);
-	percpu_ref_put(&dev->users);
+	ditto_gate_leave(&dev->gate);
 }
 
 void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t status)
 {
 	bio->bi_status = status;
 	bio_endio(bio);
-	percpu_ref_put(&dev->users);
+	ditto_gate_leave(&dev->gate);
 }
 
 void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status)
@@ -151,17 +152,9 @@ static void serve_secondary(struct ditto_device *dev, struct bio *bio)
 	}
 }
 
-static void device_submit_bio(struct bio *bio)
+/* The role is asked for each bio, when it is let in. */
+static void serve(struct ditto_device *dev, struct bio *bio)
 {
-	struct ditto_device *dev = bio->bi_bdev->bd_disk->private_data;
-
-	bio = bio_split_to_limits(bio);
-	if (!bio)
-		return;
-	if (!percpu_ref_tryget_live(&dev->users)) {
-		bio_io_error(bio);
-		return;
-	}
 	count(dev, bio);
 	if (READ_ONCE(dev->res->role) == DITTO_ROLE_PRIMARY)
 		serve_primary(dev, bio);
@@ -169,32 +162,76 @@ static void device_submit_bio(struct bio *bio)
 		serve_secondary(dev, bio);
 }
 
+static void device_submit_bio(struct bio *bio)
+{
+	struct ditto_device *dev = bio->bi_bdev->bd_disk->private_data;
+
+	bio = bio_split_to_limits(bio);
+	if (bio && ditto_gate_enter(&dev->gate, bio))
+		serve(dev, bio);
+}
+
+static void serve_waiting(struct ditto_gate *gate, struct bio *bio)
+{
+	serve(container_of(gate, struct ditto_device, gate), bio);
+}
+
 static int device_open(DITTO_OPEN_ARGS)
 {
 	struct ditto_device *dev = DITTO_OPEN_DISK->private_data;
+	char comm[TASK_COMM_LEN];
+	int err = 0;
 
+	get_task_comm(comm, current);
 	/*
-	 * The role is not asked here: it is asked for each bio. But whoever
-	 * wants to write should hear it at once.
+	 * The role is asked for each bio. But whoever wants to write should hear
+	 * it at once. Under the lock: whoever is let in here is seen by
+	 * ditto_device_depose().
 	 */
-	if (DITTO_OPEN_WRITES && READ_ONCE(dev->res->role) != DITTO_ROLE_PRIMARY)
-		return -EROFS;
-	atomic_inc(&dev->openers);
-	get_task_comm(dev->opener, current);
-	dev->opener_pid = task_tgid_nr(current);
-	return 0;
+	spin_lock_irq(&dev->open_lock);
+	if (DITTO_OPEN_WRITES && READ_ONCE(dev->res->role) != DITTO_ROLE_PRIMARY) {
+		err = -EROFS;
+	} else {
+		dev->openers++;
+		memcpy(dev->opener, comm, sizeof(comm));
+		dev->opener_pid = task_tgid_nr(current);
+	}
+	spin_unlock_irq(&dev->open_lock);
+	return err;
 }
 
 static void device_release(DITTO_RELEASE_ARGS)
 {
 	struct ditto_device *dev = disk->private_data;
+	bool last;
 
-	atomic_dec(&dev->openers);
+	spin_lock_irq(&dev->open_lock);
+	last = !--dev->openers && dev->deposed;
+	spin_unlock_irq(&dev->open_lock);
+	if (!last)
+		return;
+	/* Before it can be promoted again; nobody opens it meanwhile. */
+	set_disk_ro(disk, true);
+	spin_lock_irq(&dev->open_lock);
+	dev->deposed = false;
+	spin_unlock_irq(&dev->open_lock);
+}
+
+void ditto_device_use(struct ditto_device *dev, struct ditto_device_use *use)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->open_lock, flags);
+	use->openers = dev->openers;
+	memcpy(use->opener, dev->opener, sizeof(use->opener));
+	use->opener_pid = dev->opener_pid;
+	use->deposed = dev->deposed;
+	spin_unlock_irqrestore(&dev->open_lock, flags);
 }
 
 static void free_device(struct ditto_device *dev)
 {
-	percpu_ref_exit(&dev->users);
+	ditto_gate_release(&dev->gate);
 	free_percpu(dev->stats);
 	ida_free(&minors, dev->minor);
 	ditto_resource_put(dev->res);
@@ -237,26 +274,9 @@ static const struct attribute_group *device_groups[] = {
 	NULL
 };
 
-static void users_released(struct percpu_ref *ref)
+bool ditto_device_suspended(const struct ditto_device *dev)
 {
-	struct ditto_device *dev = container_of(ref, struct ditto_device, users);
-
-	WRITE_ONCE(dev->is_drained, true);
-	wake_up_all(&dev->res->idle_wait);
-}
-
-void ditto_device_open_gate(struct ditto_device *dev)
-{
-	if (percpu_ref_is_dying(&dev->users)) {
-		WRITE_ONCE(dev->is_drained, false);
-		percpu_ref_resurrect(&dev->users);
-	}
-}
-
-void ditto_device_shut_gate(struct ditto_device *dev)
-{
-	if (!percpu_ref_is_dying(&dev->users))
-		percpu_ref_kill(&dev->users);
+	return READ_ONCE(dev->gate.shut) & DITTO_GATE_HAND;
 }
 
 static struct ditto_device *device_alloc(struct ditto_resource *res)
@@ -268,27 +288,47 @@ static struct ditto_device *device_alloc(struct ditto_resource *res)
 	dev->stats = alloc_percpu(struct ditto_device_stats);
 	if (!dev->stats)
 		goto no_stats;
-	if (percpu_ref_init(&dev->users, users_released, PERCPU_REF_ALLOW_REINIT, GFP_KERNEL))
-		goto no_ref;
+	if (ditto_gate_setup(&dev->gate, &res->idle_wait, serve_waiting))
+		goto no_gate;
 	dev->minor = ida_alloc_max(&minors, MINORMASK, GFP_KERNEL);
 	if (dev->minor < 0)
 		goto no_minor;
+	spin_lock_init(&dev->open_lock);
 	dev->bytes = res->disk->md.data_bytes;
 	dev->block = ditto_limits_block(res);
 	dev->res = ditto_resource_get(res);
 	return dev;
 no_minor:
-	percpu_ref_exit(&dev->users);
-no_ref:
+	ditto_gate_release(&dev->gate);
+no_gate:
 	free_percpu(dev->stats);
 no_stats:
 	kfree(dev);
 	return NULL;
 }
 
-void ditto_device_set_role(struct ditto_device *dev, bool primary)
+void ditto_device_appoint(struct ditto_device *dev)
 {
-	set_disk_ro(dev->disk, !primary);
+	set_disk_ro(dev->disk, false);
+}
+
+void ditto_device_depose(struct ditto_device *dev)
+{
+	bool in_use;
+
+	spin_lock_irq(&dev->open_lock);
+	in_use = dev->openers;
+	dev->deposed = in_use;
+	spin_unlock_irq(&dev->open_lock);
+	/* While it is in use, the block layer would warn of each of its writes. */
+	if (!in_use)
+		set_disk_ro(dev->disk, true);
+}
+
+void ditto_device_end(struct ditto_device *dev)
+{
+	ditto_gate_shut(&dev->gate, DITTO_GATE_GONE);
+	ditto_gate_fail(&dev->gate, false);
 }
 
 /* A discard is none to a disk that has none: where one is taken, the local disk does. */
@@ -311,12 +351,13 @@ int ditto_device_set_block(struct ditto_device *dev, u32 block, u32 physical)
 		return 0;
 	own_limits(dev, block, physical, &own);
 	/*
-	 * Who opens it from here on sees the new ones. Not waited for: who closes it
-	 * holds this while writes end that may wait for conf.
+	 * Who opens it from here on sees the new ones. Whoever closes it holds the
+	 * mutex while what it had read comes back, which may wait for conf, or for
+	 * resume-io: do not wait for that.
 	 */
 	if (!mutex_trylock(&dev->disk->open_mutex))
 		return -EBUSY;
-	if (!atomic_read(&dev->openers))
+	if (!READ_ONCE(dev->openers))
 		err = ditto_change_limits(dev->disk, dev->res->disk->backing.bdev, &own);
 	if (!err)
 		WRITE_ONCE(dev->block, block);
@@ -371,6 +412,8 @@ void ditto_device_del(struct ditto_resource *res)
 
 	if (!dev)
 		return;
+	/* It flushes the device, and would wait for what the gate holds. */
+	ditto_device_end(dev);
 	del_gendisk(dev->disk);
 	spin_lock_irq(&res->stream_lock);
 	res->device = NULL;
@@ -380,21 +423,27 @@ void ditto_device_del(struct ditto_resource *res)
 
 int ditto_device_init(void)
 {
-	int err = bioset_init(&read_set, POOL_READS, offsetof(struct device_read, bio), 0);
+	int err = ditto_gate_init();
 
 	if (err)
 		return err;
+	err = bioset_init(&read_set, POOL_READS, offsetof(struct device_read, bio), 0);
+	if (err)
+		goto no_reads;
 	device_major = register_blkdev(0, "ditto");
-	if (device_major < 0) {
-		bioset_exit(&read_set);
-		return device_major;
-	}
-	return 0;
+	if (device_major >= 0)
+		return 0;
+	err = device_major;
+	bioset_exit(&read_set);
+no_reads:
+	ditto_gate_exit();
+	return err;
 }
 
 void ditto_device_exit(void)
 {
 	unregister_blkdev(device_major, "ditto");
 	bioset_exit(&read_set);
+	ditto_gate_exit();
 	ida_destroy(&minors);
 }

@@ -6,8 +6,10 @@
 #define DITTO_DEVICE_H
 
 #include <linux/blk_types.h>
-#include <linux/percpu-refcount.h>
 #include <linux/percpu.h>
+#include <linux/spinlock.h>
+
+#include "gate.h"
 
 struct ditto_remote_read;
 struct ditto_resource;
@@ -33,11 +35,14 @@ struct ditto_device_stats {
  * @minor: of it
  * @bytes: its size
  * @block: bytes of its logical blocks; written under conf and the disk's open mutex
- * @users: one for each bio under way; killed while none may be
- * @is_drained: @users has reached zero since it was killed
- * @openers: open file descriptions and holders; under the disk's open mutex
+ * @gate: its users' bios come through here
+ * @open_lock: of what follows
+ * @openers: open file descriptions and holders
  * @opener: command name of the last that opened it
  * @opener_pid: its process id
+ * @deposed: it was demoted while it was open, and has not been closed since:
+ *	whoever had it open then may hold data from before, and must not write
+ *	again; see ditto_device_depose()
  * @stats: per CPU
  */
 struct ditto_device {
@@ -46,11 +51,12 @@ struct ditto_device {
 	int minor;
 	u64 bytes;
 	u32 block;
-	struct percpu_ref users;
-	bool is_drained;
-	atomic_t openers;
+	struct ditto_gate gate;
+	spinlock_t open_lock;
+	u32 openers;
 	char opener[TASK_COMM_LEN];
 	pid_t opener_pid;
+	bool deposed;
 	struct ditto_device_stats __percpu *stats;
 };
 
@@ -60,14 +66,31 @@ struct ditto_device {
  */
 int ditto_device_new(struct ditto_resource *res);
 
+/*
+ * From here on every bio fails, those that wait too: whoever flushes the device
+ * on its way out does not wait for them. Under conf.
+ */
+void ditto_device_end(struct ditto_device *dev);
+
 /* Take the device away: no bio is under way any more. Under conf; may sleep. */
 void ditto_device_del(struct ditto_resource *res);
 
-/* Let bios in. */
-void ditto_device_open_gate(struct ditto_device *dev);
+/**
+ * struct ditto_device_use - who has a device open
+ * @openers: how many have; 0: the rest says nothing
+ * @opener: command name of the last that opened it
+ * @opener_pid: its process id
+ * @deposed: see struct ditto_device
+ */
+struct ditto_device_use {
+	u32 openers;
+	char opener[TASK_COMM_LEN];
+	pid_t opener_pid;
+	bool deposed;
+};
 
-/* Let no more in; is_drained says, and the resource's idle_wait, when all are done. */
-void ditto_device_shut_gate(struct ditto_device *dev);
+/* Any context. */
+void ditto_device_use(struct ditto_device *dev, struct ditto_device_use *use);
 
 /**
  * ditto_device_set_block() - give it other logical blocks, unless somebody has it open
@@ -78,8 +101,23 @@ void ditto_device_shut_gate(struct ditto_device *dev);
  */
 int ditto_device_set_block(struct ditto_device *dev, u32 block, u32 physical);
 
-/* Tell the block layer whether the device may be written. */
-void ditto_device_set_role(struct ditto_device *dev, bool primary);
+/* Is I/O suspended by hand? Any context. */
+bool ditto_device_suspended(const struct ditto_device *dev);
+
+/* Tell the block layer that the device may be written; its role is Primary. */
+void ditto_device_appoint(struct ditto_device *dev);
+
+/**
+ * ditto_device_depose() - the device may not be written any more
+ *
+ * The role is Secondary already. A bio does not tell by whom the device was
+ * opened. So whoever has it open now keeps this node from being promoted again
+ * until all have closed it: what they still have in memory is older than what
+ * another Primary may write.
+ *
+ * Context: process, under conf, with the gate shut.
+ */
+void ditto_device_depose(struct ditto_device *dev);
 
 /* End a bio that has not been begun; any context. */
 void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t status);
@@ -92,7 +130,7 @@ void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status
 /* End a bio whose statistics have been started; any context. */
 void ditto_device_end_bio(struct ditto_device *dev, struct bio *bio, unsigned long start);
 
-/* Bios under way, roughly. */
+/* All bios so far. */
 void ditto_device_sum(struct ditto_device *dev, struct ditto_device_stats *sum);
 
 int ditto_device_init(void);

@@ -30,7 +30,7 @@ static enum ditto_blocksize_verdict judge(struct ditto_peer *peer, struct ditto_
 		.disk_block = disk_block(res),
 		.device_block = READ_ONCE(res->device->block),
 		.primary = READ_ONCE(res->role) == DITTO_ROLE_PRIMARY,
-		.in_use = atomic_read(&res->device->openers),
+		.in_use = READ_ONCE(res->device->openers),
 	};
 
 	theirs->disk_block = conn->hello.logical_block;

@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "core/wire.h"
+#include "demote.h"
 #include "disk.h"
 #include "log.h"
 #include "peer.h"
@@ -16,6 +17,7 @@
 #include "session.h"
 #include "state.h"
 #include "status.h"
+#include "suspend.h"
 #include "syncer.h"
 #include "verify.h"
 
@@ -97,6 +99,11 @@ static const struct nla_policy role_policy[DITTO_A_MAX + 1] = {
 static const struct nla_policy verify_policy[DITTO_A_MAX + 1] = {
 	[DITTO_A_NAME]		= NAME_POLICY,
 	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_STOP),
+};
+
+static const struct nla_policy resume_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_FAIL),
 };
 
 static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
@@ -423,10 +430,7 @@ static int do_role(struct sk_buff *skb, struct genl_info *info)
 	if (flags & DITTO_FLAG_ASSUME_EQUAL)
 		return ditto_refuse(info->extack, -EINVAL,
 				    "only a promotion takes ASSUME_EQUAL");
-	if (flags & DITTO_FLAG_FORCE)
-		return ditto_refuse(info->extack, -EOPNOTSUPP,
-				    "demote with force is not in this version");
-	return ditto_role_demote(res, info->extack);
+	return ditto_demote(res, flags & DITTO_FLAG_FORCE, info->extack);
 }
 
 static int do_invalidate(struct sk_buff *skb, struct genl_info *info)
@@ -475,6 +479,17 @@ static int do_resume(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
+static int do_suspend(struct sk_buff *skb, struct genl_info *info)
+{
+	return ditto_suspend_io(info->user_ptr[0], info->extack);
+}
+
+static int do_resume_io(struct sk_buff *skb, struct genl_info *info)
+{
+	return ditto_resume_io(info->user_ptr[0], get_flags(info) & DITTO_FLAG_FAIL,
+			       info->extack);
+}
+
 #define DO(_cmd, _doit, _policy) {			\
 		.cmd		= (_cmd),		\
 		.doit		= (_doit),		\
@@ -506,6 +521,8 @@ static const struct genl_ops ops[] = {
 	DO(DITTO_CMD_VERIFY, do_verify, verify_policy),
 	DO(DITTO_CMD_SYNC_PAUSE, do_pause, name_policy),
 	DO(DITTO_CMD_SYNC_RESUME, do_resume, name_policy),
+	DO(DITTO_CMD_IO_SUSPEND, do_suspend, name_policy),
+	DO(DITTO_CMD_IO_RESUME, do_resume_io, resume_policy),
 };
 
 static const struct genl_multicast_group groups[] = {

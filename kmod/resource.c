@@ -7,9 +7,11 @@
 
 #include "bitmap.h"
 #include "debug.h"
+#include "demote.h"
 #include "device.h"
 #include "disk.h"
 #include "event.h"
+#include "gate.h"
 #include "log.h"
 #include "peer.h"
 #include "request.h"
@@ -249,13 +251,13 @@ static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *ex
 
 	if (!res->disk)
 		return 0;
-	err = ditto_role_check_unused(res->device, extack);
+	err = ditto_role_check_unused(res->device, "stop that first", extack);
 	if (!err)
-		err = ditto_role_demote(res, extack);
+		err = ditto_demote(res, false, extack);
 	if (!err)
 		err = quiesce(res, extack);
 	if (!err) {
-		err = ditto_role_close_gate(res);
+		err = ditto_role_drain(res, DITTO_GATE_ROLE);
 		if (err)
 			ditto_refuse(extack, err, "reads of the device do not end");
 	}
@@ -346,8 +348,9 @@ static void resource_abandon(struct ditto_resource *res)
 			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
 	if (res->device) {
 		ditto_reader_fail(res);
+		ditto_device_end(res->device);
 		blk_mark_disk_dead(res->device->disk);
-		if (ditto_role_close_gate(res) || ditto_role_wait_idle(res)) {
+		if (ditto_role_drain(res, DITTO_GATE_ROLE) || ditto_role_wait_idle(res)) {
 			/* The disk keeps what it has: it, and we, stay for good. */
 			ditto_warn(res, "%s does not return its I/O: left behind", res->disk->path);
 			mutex_unlock(&res->conf);

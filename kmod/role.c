@@ -9,6 +9,7 @@
 #include "device.h"
 #include "disk.h"
 #include "event.h"
+#include "gate.h"
 #include "limits.h"
 #include "log.h"
 #include "peer.h"
@@ -118,8 +119,8 @@ static void drop_failed(struct ditto_resource *res)
  * Wait for what may itself wait for the state machine, which cannot run while
  * a command holds conf: do its part meanwhile.
  */
-static int wait_serving(struct ditto_resource *res, bool (*reached)(struct ditto_resource *res),
-			u32 timeout_ms)
+int ditto_role_wait(struct ditto_resource *res, bool (*reached)(struct ditto_resource *res),
+		    u32 timeout_ms)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
 	long left;
@@ -142,12 +143,12 @@ static int wait_serving(struct ditto_resource *res, bool (*reached)(struct ditto
 
 int ditto_role_wait_idle(struct ditto_resource *res)
 {
-	return wait_serving(res, all_idle, DITTO_ROLE_TIMEOUT_MS);
+	return ditto_role_wait(res, all_idle, DITTO_ROLE_TIMEOUT_MS);
 }
 
 static bool drained(struct ditto_resource *res)
 {
-	return READ_ONCE(res->device->is_drained);
+	return ditto_gate_drained(&res->device->gate);
 }
 
 static bool settled(struct ditto_resource *res)
@@ -168,17 +169,23 @@ void ditto_role_await_settled(struct ditto_resource *res)
 	if (settled(res))
 		return;
 	ditto_applier_flush(&res->applier);
-	wait_serving(res, settled, DITTO_ROLE_SETTLE_MS);
+	ditto_role_wait(res, settled, DITTO_ROLE_SETTLE_MS);
 }
 
-int ditto_role_close_gate(struct ditto_resource *res)
+int ditto_role_await_drained(struct ditto_resource *res)
 {
+	return ditto_role_wait(res, drained, DITTO_ROLE_TIMEOUT_MS);
+}
+
+int ditto_role_drain(struct ditto_resource *res, enum ditto_gate_reason reason)
+{
+	struct ditto_gate *gate = &res->device->gate;
 	int err;
 
-	ditto_device_shut_gate(res->device);
-	err = wait_serving(res, drained, DITTO_ROLE_TIMEOUT_MS);
+	ditto_gate_shut(gate, reason);
+	err = ditto_role_await_drained(res);
 	if (err)
-		ditto_device_open_gate(res->device);
+		ditto_gate_open(gate, reason);
 	return err;
 }
 
@@ -268,6 +275,19 @@ static void become_primary(struct ditto_resource *res, u32 members, enum ditto_w
 					   DITTO_MODE_TARGET);
 }
 
+/* Whoever has had it open since before the last demotion must not write again. */
+static int check_deposed(struct ditto_device *dev, struct netlink_ext_ack *extack)
+{
+	struct ditto_device_use use;
+
+	ditto_device_use(dev, &use);
+	if (!use.deposed)
+		return 0;
+	return ditto_refuse(extack, -EBUSY,
+			    "/dev/%s was demoted while in use, and has not been closed since: stop what uses it (last opened by %s, pid %d, open %u times), also by umount",
+			    dev->disk->disk_name, use.opener, use.opener_pid, use.openers);
+}
+
 int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext_ack *extack)
 {
 	bool assumed = flags & DITTO_FLAG_ASSUME_EQUAL;
@@ -277,7 +297,10 @@ int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext
 	if (res->role == DITTO_ROLE_PRIMARY)
 		return 0;
 	if (!res->disk || !res->device)
-		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+		return ditto_refuse(extack, -ENXIO, "no disk is attached: attach one first");
+	err = check_deposed(res->device, extack);
+	if (err)
+		return err;
 	/* Its START may be here before its word that it is Primary. */
 	if (READ_ONCE(res->applier.upstream))
 		return refuse_promotion(res, DITTO_PROMOTE_PRIMARY, res->applier.upstream_node,
@@ -291,12 +314,12 @@ int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext
 	if (err)
 		return ditto_refuse(extack, err,
 				    "what the last Primary had sent is still being written");
-	err = ditto_role_close_gate(res);
+	err = ditto_role_drain(res, DITTO_GATE_ROLE);
 	if (err)
 		return ditto_refuse(extack, err, "reads of the device do not end");
 	err = ditto_limits_promote(res, extack);
 	if (err) {
-		ditto_device_open_gate(res->device);
+		ditto_gate_open(&res->device->gate, DITTO_GATE_ROLE);
 		return err;
 	}
 	ditto_role_orphans(res, 0, 0);
@@ -305,12 +328,12 @@ int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext
 	err = record_promotion(res, members);
 	if (err) {
 		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
-		ditto_device_open_gate(res->device);
+		ditto_gate_open(&res->device->gate, DITTO_GATE_ROLE);
 		return ditto_refuse(extack, err, "cannot write metadata: error %d", err);
 	}
 	become_primary(res, members, assumed ? DITTO_MODE_ASSUMED : DITTO_MODE_MEMBER);
-	ditto_device_set_role(res->device, true);
-	ditto_device_open_gate(res->device);
+	ditto_device_appoint(res->device);
+	ditto_gate_open(&res->device->gate, DITTO_GATE_ROLE);
 	ditto_info(res, "Secondary -> Primary, generation %016llx, roster %08x%s",
 		   res->disk->md.generation, res->disk->md.roster,
 		   assumed ? ", whose disks are said to be equal" : "");
@@ -319,84 +342,26 @@ int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext
 	return 0;
 }
 
-/* Is all that was written durable wherever it goes? */
-static bool all_durable(struct ditto_resource *res)
+int ditto_role_check_unused(struct ditto_device *dev, const char *hint,
+			    struct netlink_ext_ack *extack)
 {
-	bool durable;
+	struct ditto_device_use use;
 
-	spin_lock_irq(&res->stream_lock);
-	durable = ditto_stream_settled(&res->stream) == res->stream.position;
-	spin_unlock_irq(&res->stream_lock);
-	return durable;
-}
-
-/* Followers that have not said durable for everything are given up. */
-static void fail_late(struct ditto_resource *res)
-{
-	u32 i, late = 0;
-
-	spin_lock_irq(&res->stream_lock);
-	for (i = 0; i < DITTO_MAX_NODES; i++)
-		if (res->stream.followers[i].active &&
-		    res->stream.followers[i].durable < res->stream.position)
-			late |= BIT(i);
-	spin_unlock_irq(&res->stream_lock);
-	for (; late; late &= late - 1) {
-		struct ditto_peer *peer = res->peers[__ffs(late)];
-
-		if (peer && peer->connection)
-			ditto_connection_fail(peer->connection, false,
-					      "did not become durable in time for the demotion");
-	}
-}
-
-/*
- * Wait until every follower is durable; whoever is not in time is lost.
- * Return: 0, -EINTR where the command was killed, which is no follower's fault.
- */
-static int settle_followers(struct ditto_resource *res)
-{
-	int tries, err;
-
-	/* Each round loses a follower or ends; a loss is an entry for the others. */
-	for (tries = 0; tries < DITTO_MAX_NODES; tries++) {
-		err = wait_serving(res, all_durable, res->options.timeout_ms);
-		if (err != -ETIMEDOUT)
-			return err;
-		fail_late(res);
-	}
-	return 0;
-}
-
-/* A verify ends; whoever differs has left the roster when this returns. */
-static int end_verify(struct ditto_resource *res)
-{
-	int err;
-
-	if (!res->verify.peers)
+	ditto_device_use(dev, &use);
+	if (!use.openers)
 		return 0;
-	ditto_verify_stop(res);
-	err = ditto_role_wait_idle(res);
-	if (!err)
-		ditto_role_verified(res);
-	return err;
-}
-
-int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *extack)
-{
-	int openers = atomic_read(&dev->openers);
-
-	if (!openers)
-		return 0;
-	return ditto_refuse(extack, -EBUSY, "/dev/%s is in use, last opened by %s (pid %d), open %d times",
-			    dev->disk->disk_name, dev->opener, dev->opener_pid, openers);
+	return ditto_refuse(extack, -EBUSY,
+			    "/dev/%s is in use, last opened by %s (pid %d), open %u times: %s%s",
+			    dev->disk->disk_name, use.opener, use.opener_pid, use.openers,
+			    ditto_device_suspended(dev) ?
+			    "its I/O is suspended, let it end by resume-io; then " : "", hint);
 }
 
 /*
  * A half-filled target cannot go on without its source. It is lost while there
  * is a stream to say so in: nothing may be added to that at its end.
  */
-static void lose_targets(struct ditto_resource *res, const char *reason)
+void ditto_role_lose_targets(struct ditto_resource *res, const char *reason)
 {
 	u32 i;
 
@@ -410,72 +375,6 @@ static void lose_targets(struct ditto_resource *res, const char *reason)
 		ditto_connection_fail(peer->connection, false, "%s", reason);
 		ditto_session_lost(peer);
 	}
-}
-
-/* No follower is sent anything any more; connections stay. */
-static void end_streams(struct ditto_resource *res)
-{
-	u32 i;
-
-	for (i = 0; i < DITTO_MAX_NODES; i++) {
-		struct ditto_peer *peer = res->peers[i];
-		struct ditto_connection *conn = peer ? peer->connection : NULL;
-
-		if (!conn || !test_and_clear_bit(DITTO_CONN_STREAMING, &conn->flags))
-			continue;
-		clear_bit(DITTO_CONN_READY, &conn->flags);
-		ditto_session_leave(peer, false, false);
-	}
-}
-
-int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack)
-{
-	struct ditto_md *md;
-	int err;
-
-	if (res->role != DITTO_ROLE_PRIMARY)
-		return 0;
-	md = &res->disk->md;
-	err = ditto_role_check_unused(res->device, extack);
-	if (err)
-		return err;
-	err = end_verify(res);
-	if (err)
-		return ditto_refuse(extack, err, "the verify under way does not end");
-	err = ditto_role_close_gate(res);
-	if (err)
-		return ditto_refuse(extack, err, "writes under way do not end");
-	lose_targets(res, "the Primary was demoted");
-	err = settle_followers(res);
-	if (err) {
-		ditto_device_open_gate(res->device);
-		return ditto_refuse(extack, err, "interrupted: still Primary");
-	}
-	err = READ_ONCE(res->disk->failed) ? 0 : ditto_disk_flush(res->disk);
-	if (err) {
-		ditto_device_open_gate(res->device);
-		return ditto_refuse(extack, err, "cannot flush the disk: error %d", err);
-	}
-	end_streams(res);
-	ditto_roster_done(res);
-	spin_lock_irq(&res->stream_lock);
-	/* All that was written is durable at whoever has no bits for it. */
-	ditto_account_settled(&res->account, ditto_stream_settled(&res->stream));
-	ditto_account_orphans(&res->account, 0, 0);
-	WRITE_ONCE(res->role, DITTO_ROLE_SECONDARY);
-	spin_unlock_irq(&res->stream_lock);
-	ditto_applier_set_position(&res->applier, res->stream.position);
-	md->flags &= ~DITTO_MDF_PRIMARY;
-	md->durable_generation = md->generation;
-	md->durable_position = res->stream.position;
-	if (ditto_disk_write_md(res->disk))
-		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
-	ditto_device_set_role(res->device, false);
-	ditto_device_open_gate(res->device);
-	ditto_info(res, "Primary -> Secondary");
-	ditto_event_change(res, NULL, DITTO_EVENT_ROLE, DITTO_ROLE_PRIMARY, DITTO_ROLE_SECONDARY);
-	ditto_state_refresh(res);
-	return 0;
 }
 
 static int invalidate_peer(struct ditto_resource *res, struct ditto_peer *peer,
@@ -567,7 +466,7 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 		if (count)
 			ditto_warn(res, "%u writes that %s has not returned are given up with it",
 				   count, res->disk->path);
-		lose_targets(res, "the Primary's disk has failed");
+		ditto_role_lose_targets(res, "the Primary's disk has failed");
 		ditto_roster_without_disk(res);
 		return;
 	}

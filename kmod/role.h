@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include "gate.h"
+
 struct ditto_device;
 struct ditto_peer;
 struct ditto_resource;
@@ -30,26 +32,33 @@ struct netlink_ext_ack;
  */
 int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext_ack *extack);
 
-/**
- * ditto_role_demote() - become Secondary
- *
- * Everything written is durable on all members when it returns 0.
- * Return: 0; -EBUSY while the device is open; -ETIMEDOUT, -EINTR.
- */
-int ditto_role_demote(struct ditto_resource *res, struct netlink_ext_ack *extack);
-
-/* Return: 0, -EBUSY with the name of a holder where the device is open. */
-int ditto_role_check_unused(struct ditto_device *dev, struct netlink_ext_ack *extack);
+/* Return: 0, -EBUSY with the name of a holder and @hint where the device is open. */
+int ditto_role_check_unused(struct ditto_device *dev, const char *hint,
+			    struct netlink_ext_ack *extack);
 
 /* Give up the local copy, or, with @peer, that of a peer of this Primary. */
 int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 			  struct netlink_ext_ack *extack);
 
 /*
- * Let no bio into the device, and wait for those under way; the gate is open
- * again after an error. Return: 0, -ETIMEDOUT, -EINTR.
+ * Wait for what may itself wait for the state machine, which cannot run while a
+ * command holds conf; woken by the resource's idle_wait. Return: 0, -ETIMEDOUT,
+ * -EINTR.
  */
-int ditto_role_close_gate(struct ditto_resource *res);
+int ditto_role_wait(struct ditto_resource *res, bool (*reached)(struct ditto_resource *res),
+		    u32 timeout_ms);
+
+/* Wait until the device's gate, which is shut, is drained. Return: as ditto_role_drain(). */
+int ditto_role_await_drained(struct ditto_resource *res);
+
+/*
+ * Let no bio into the device, and wait for those under way; after an error the
+ * gate is not shut for @reason. Return: 0, -ETIMEDOUT, -EINTR.
+ */
+int ditto_role_drain(struct ditto_resource *res, enum ditto_gate_reason reason);
+
+/* As a Primary: the targets of resyncs are lost, for the reason given. */
+void ditto_role_lose_targets(struct ditto_resource *res, const char *reason);
 
 /* Wait until nothing uses the disk. Return: 0, -ETIMEDOUT, -EINTR. */
 int ditto_role_wait_idle(struct ditto_resource *res);

@@ -45,7 +45,9 @@ struct snapshot {
 	u32 minor;
 	u64 bytes;
 	u32 block;
-	u32 openers;
+	struct ditto_device_use use;
+	bool suspended;
+	u32 held;
 	u32 inflight;
 	struct ditto_device_stats stats;
 };
@@ -69,7 +71,9 @@ static void take_snapshot(struct ditto_resource *res, struct snapshot *s)
 		s->minor = res->device->minor;
 		s->bytes = res->device->bytes;
 		s->block = res->device->block;
-		s->openers = atomic_read(&res->device->openers);
+		ditto_device_use(res->device, &s->use);
+		s->suspended = ditto_device_suspended(res->device);
+		s->held = READ_ONCE(res->device->gate.count);
 		ditto_device_sum(res->device, &s->stats);
 	}
 	s->position = res->stream.position;
@@ -106,14 +110,18 @@ static int put_device_part(struct sk_buff *skb, const struct snapshot *s)
 	if (!nest || nla_put_u32(skb, DITTO_DEVICE_A_MINOR, s->minor) ||
 	    put_u64(skb, DITTO_DEVICE_A_SIZE, s->bytes, DITTO_DEVICE_A_PAD) ||
 	    nla_put_u32(skb, DITTO_DEVICE_A_BLOCK, s->block) ||
-	    nla_put_u32(skb, DITTO_DEVICE_A_OPENERS, s->openers) ||
+	    nla_put_u32(skb, DITTO_DEVICE_A_OPENERS, s->use.openers) ||
 	    put_u64(skb, DITTO_DEVICE_A_READS, s->stats.reads, DITTO_DEVICE_A_PAD) ||
 	    put_u64(skb, DITTO_DEVICE_A_READ_BYTES, s->stats.read_bytes, DITTO_DEVICE_A_PAD) ||
 	    put_u64(skb, DITTO_DEVICE_A_WRITES, s->stats.writes, DITTO_DEVICE_A_PAD) ||
 	    put_u64(skb, DITTO_DEVICE_A_WRITE_BYTES, s->stats.write_bytes, DITTO_DEVICE_A_PAD) ||
 	    put_u64(skb, DITTO_DEVICE_A_FLUSHES, s->stats.flushes, DITTO_DEVICE_A_PAD) ||
 	    nla_put_u32(skb, DITTO_DEVICE_A_INFLIGHT, s->inflight) ||
-	    put_u64(skb, DITTO_DEVICE_A_EPOCH, s->epoch, DITTO_DEVICE_A_PAD))
+	    put_u64(skb, DITTO_DEVICE_A_EPOCH, s->epoch, DITTO_DEVICE_A_PAD) ||
+	    nla_put_u32(skb, DITTO_DEVICE_A_IO,
+			s->suspended ? DITTO_IO_SUSPENDED : DITTO_IO_RUNNING) ||
+	    nla_put_u32(skb, DITTO_DEVICE_A_HELD, s->held) ||
+	    nla_put_u32(skb, DITTO_DEVICE_A_DEPOSED, s->use.deposed))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

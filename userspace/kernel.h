@@ -52,6 +52,9 @@ struct kernel_device {
 	uint32_t inflight;
 	uint64_t epoch;
 	uint32_t block;
+	uint32_t io;
+	uint32_t held;
+	uint32_t deposed;
 };
 
 /* Bytes. */
@@ -163,7 +166,7 @@ int kernel_attach(struct kernel *k, const char *name, const char *disk_path,
 
 /**
  * kernel_command() - a command that takes a resource and nothing else
- * @cmd: DITTO_CMD_DETACH, _SYNC_PAUSE, _SYNC_RESUME
+ * @cmd: DITTO_CMD_DETACH, _SYNC_PAUSE, _SYNC_RESUME, _IO_SUSPEND
  */
 int kernel_command(struct kernel *k, uint32_t cmd, const char *name, struct why *why);
 
@@ -185,6 +188,9 @@ int kernel_invalidate(struct kernel *k, const char *name, struct why *why);
 int kernel_role(struct kernel *k, const char *name, uint32_t role, uint32_t flags,
 		struct why *why);
 int kernel_verify(struct kernel *k, const char *name, bool stop, struct why *why);
+
+/* Lets users' I/O go on; with @fail, what has waited fails. */
+int kernel_resume_io(struct kernel *k, const char *name, bool fail, struct why *why);
 
 /**
  * kernel_lanes() - hand over the sockets of a connection

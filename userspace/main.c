@@ -64,6 +64,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "stop", no_argument, NULL, OPTION_STOP },
 	{ "wait", no_argument, NULL, OPTION_WAIT },
+	{ "fail", no_argument, NULL, OPTION_FAIL },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "max-peers", required_argument, NULL, OPTION_MAX_PEERS },
 	{ "granularity", required_argument, NULL, OPTION_GRANULARITY },
@@ -120,6 +121,8 @@ static void take_flag(struct tool *tool, unsigned int option)
 		tool->wait = true;
 	else if (option == OPTION_ASSUME_EQUAL)
 		tool->assume_equal = true;
+	else if (option == OPTION_FAIL)
+		tool->fail = true;
 }
 
 static int run_all(struct tool *tool, const struct verb *verb, int argc, char **argv)

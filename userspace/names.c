@@ -70,6 +70,16 @@ const char *replication_name(uint32_t state)
 	return NAME_OF(names, state);
 }
 
+const char *io_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[DITTO_IO_RUNNING] = "running",
+		[DITTO_IO_SUSPENDED] = "suspended",
+	};
+
+	return NAME_OF(names, state);
+}
+
 const char *event_name(uint32_t event)
 {
 	static const char *const names[] = {
@@ -85,6 +95,7 @@ const char *event_name(uint32_t event)
 		[DITTO_EVENT_PEER_DISK] = "peer-disk",
 		[DITTO_EVENT_VERIFY_DONE] = "verify-done",
 		[DITTO_EVENT_DIVERGED] = "diverged",
+		[DITTO_EVENT_IO] = "io",
 	};
 
 	return NAME_OF(names, event);
@@ -103,6 +114,8 @@ const char *event_state_name(uint32_t event, uint32_t state)
 		return connection_name(state);
 	case DITTO_EVENT_REPLICATION:
 		return replication_name(state);
+	case DITTO_EVENT_IO:
+		return io_name(state);
 	default:
 		return "?";
 	}

@@ -10,6 +10,7 @@ const char *policy_name(uint32_t policy);
 const char *disk_name(uint32_t state);
 const char *connection_name(uint32_t state);
 const char *replication_name(uint32_t state);
+const char *io_name(uint32_t state);
 const char *event_name(uint32_t event);
 
 /* The name of a state in an event of this kind. */

@@ -226,6 +226,15 @@ int kernel_verify(struct kernel *k, const char *name, bool stop, struct why *why
 	return run(k, nlh, why);
 }
 
+int kernel_resume_io(struct kernel *k, const char *name, bool fail, struct why *why)
+{
+	struct nlmsghdr *nlh = begin(k, DITTO_CMD_IO_RESUME, name);
+
+	if (fail)
+		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, DITTO_FLAG_FAIL);
+	return run(k, nlh, why);
+}
+
 int kernel_lanes(struct kernel *k, const char *name, uint32_t peer_id,
 		 uint64_t cookie, const int fds[KERNEL_LANES], struct why *why)
 {

@@ -55,6 +55,9 @@ static const struct field device_fields[DITTO_DEVICE_A_MAX + 1] = {
 	[DITTO_DEVICE_A_INFLIGHT] = U32_FIELD(kernel_device, inflight),
 	[DITTO_DEVICE_A_EPOCH] = U64_FIELD(kernel_device, epoch),
 	[DITTO_DEVICE_A_BLOCK] = U32_FIELD(kernel_device, block),
+	[DITTO_DEVICE_A_IO] = U32_FIELD(kernel_device, io),
+	[DITTO_DEVICE_A_HELD] = U32_FIELD(kernel_device, held),
+	[DITTO_DEVICE_A_DEPOSED] = U32_FIELD(kernel_device, deposed),
 };
 
 static const struct field peer_fields[DITTO_PEER_A_MAX + 1] = {

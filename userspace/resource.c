@@ -152,6 +152,24 @@ int verb_resume_sync(struct tool *tool, int argc, char **argv)
 	return run_command(tool, DITTO_CMD_SYNC_RESUME, argv[0]);
 }
 
+int verb_suspend_io(struct tool *tool, int argc, char **argv)
+{
+	(void)argc;
+	return run_command(tool, DITTO_CMD_IO_SUSPEND, argv[0]);
+}
+
+int verb_resume_io(struct tool *tool, int argc, char **argv)
+{
+	struct kernel *k = tool_kernel(tool);
+	struct why why;
+
+	(void)argc;
+	if (!k)
+		return EXIT_FAILED;
+	return kernel_resume_io(k, argv[0], tool->fail, &why) ? tool_fail(argv[0], &why) :
+								EXIT_DONE;
+}
+
 static int set_role(struct tool *tool, const char *resource, uint32_t role, uint32_t flags)
 {
 	struct kernel *k = tool_kernel(tool);
@@ -175,9 +193,5 @@ int verb_promote(struct tool *tool, int argc, char **argv)
 int verb_demote(struct tool *tool, int argc, char **argv)
 {
 	(void)argc;
-	if (tool->force) {
-		fprintf(stderr, "ditto: demote --force: not in this version\n");
-		return EXIT_FAILED;
-	}
-	return set_role(tool, argv[0], DITTO_ROLE_SECONDARY, 0);
+	return set_role(tool, argv[0], DITTO_ROLE_SECONDARY, tool->force ? DITTO_FLAG_FORCE : 0);
 }

@@ -109,6 +109,23 @@ static void print_peer(FILE *out, const struct kernel_peer *peer, bool colour)
 	print_sync(out, peer);
 }
 
+/* What keeps the device's users from working. */
+static void print_io(FILE *out, const struct kernel_device *device)
+{
+	char text[160];
+
+	if (device->io == DITTO_IO_SUSPENDED) {
+		snprintf(text, sizeof(text), "I/O suspended by hand, %u waiting: resume-io lets it go on",
+			 device->held);
+		print_wrapped(out, text);
+	}
+	if (device->deposed) {
+		snprintf(text, sizeof(text), "demoted by force while in use, and still open %u times: writes of those fail; no promotion here before all have closed it",
+			 device->openers);
+		print_wrapped(out, text);
+	}
+}
+
 void status_print(FILE *out, const struct kernel_resource *resource, bool colour)
 {
 	char size[HUMAN_LEN];
@@ -121,6 +138,7 @@ void status_print(FILE *out, const struct kernel_resource *resource, bool colour
 		fprintf(out, "/dev/ditto%u  %s", resource->device.minor,
 			human_bytes(resource->device.size, size));
 	fputc('\n', out);
+	print_io(out, &resource->device);
 	if (resource->disk.unclean)
 		print_wrapped(out, "this disk was not stopped cleanly");
 	for (unsigned int i = 0; i < resource->n_peers; i++)

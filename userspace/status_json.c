@@ -63,6 +63,9 @@ static struct json_object *device_json(const struct kernel_device *device)
 	add_number(to, "in-flight", device->inflight);
 	add_number(to, "epoch", device->epoch);
 	add_number(to, "block-size", device->block);
+	add_string(to, "io", io_name(device->io));
+	add_number(to, "held", device->held);
+	add_bool(to, "deposed", device->deposed);
 	return to;
 }
 

@@ -33,6 +33,7 @@ struct tool {
 	bool json;
 	bool stop;
 	bool wait;
+	bool fail;
 	long timeout;
 	uint32_t max_peers;
 	uint32_t block_shift;
@@ -73,6 +74,8 @@ int verb_promote(struct tool *tool, int argc, char **argv);
 int verb_demote(struct tool *tool, int argc, char **argv);
 int verb_pause_sync(struct tool *tool, int argc, char **argv);
 int verb_resume_sync(struct tool *tool, int argc, char **argv);
+int verb_suspend_io(struct tool *tool, int argc, char **argv);
+int verb_resume_io(struct tool *tool, int argc, char **argv);
 int verb_connect(struct tool *tool, int argc, char **argv);
 int verb_disconnect(struct tool *tool, int argc, char **argv);
 int verb_invalidate(struct tool *tool, int argc, char **argv);

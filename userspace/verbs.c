@@ -50,9 +50,14 @@ const struct verb verbs[] = {
 		"ditto promote r0 && mount /dev/ditto0 /mnt\n",
 	}, {
 		"demote", verb_demote, 1, 1, OPTION_FORCE, ALL_FILES,
-		"RESOURCE|all",
+		"RESOURCE|all [--force]",
 		"become Secondary",
-		"Refused while the device is open; the message names the holder.\n",
+		"Refused while the device is open; the message names the holder.\n\n"
+		"  --force  all the same: what was acknowledged is kept, and later writes of\n"
+		"           those that have the device open fail. A mounted file system turns\n"
+		"           read-only or shuts down, and loses what it had not written yet:\n"
+		"           unmount it then. No promotion here before all have closed the\n"
+		"           device. Peers, or a disk, that do not answer are given up\n",
 		"umount /mnt && ditto demote r0\n",
 	}, {
 		"status", verb_status, 0, 1, OPTION_JSON, ALL_NONE,
@@ -109,6 +114,19 @@ const struct verb verbs[] = {
 		"",
 		"ditto resume-sync r0\n",
 	}, {
+		"suspend-io", verb_suspend_io, 1, 1, 0, ALL_FILES,
+		"RESOURCE|all",
+		"let the users of the device wait",
+		"Reads and writes of this node's device wait from now on, those under way have\n"
+		"ended when it returns. What waits cannot be killed. Resyncs go on.\n",
+		"ditto suspend-io r0\n",
+	}, {
+		"resume-io", verb_resume_io, 1, 1, OPTION_FAIL, ALL_FILES,
+		"RESOURCE|all [--fail]",
+		"let the users of the device go on after suspend-io",
+		"  --fail  what has waited fails with an I/O error; what comes later is served\n",
+		"ditto resume-io r0\n",
+	}, {
 		"attach", verb_attach, 1, 1, 0, ALL_FILES,
 		"RESOURCE|all",
 		"attach the disk that the configuration names",
@@ -159,8 +177,7 @@ const struct verb *verb_find(const char *name)
 bool verb_planned(const char *name)
 {
 	static const char *const planned[] = {
-		"handover", "resize", "adjust", "set", "explain", "suspend-io",
-		"resume-io", "hold", "release",
+		"handover", "resize", "adjust", "set", "explain", "hold", "release",
 	};
 
 	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++)

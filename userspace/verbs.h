@@ -16,6 +16,7 @@
 #define OPTION_BLOCK_SIZE	(1U << 7)
 #define OPTION_SIZE		(1U << 8)
 #define OPTION_ASSUME_EQUAL	(1U << 9)
+#define OPTION_FAIL		(1U << 10)
 
 /* What "all" stands for; without either the verb sees to it by itself. */
 enum verb_all {

@@ -330,6 +330,13 @@ on() {
 	DITTO_NODE=$node DITTO_CONFIG_DIR=$CONF nsenter --net="/run/netns/dt-$node" "$@"
 }
 
+# begin NODE COMMAND...: as on, for the background: $! is the program itself
+begin() {
+	local node=$1
+	shift
+	DITTO_NODE=$node DITTO_CONFIG_DIR=$CONF exec nsenter --net="/run/netns/dt-$node" "$@"
+}
+
 # ditto NODE VERB...: the tool, given a minute at most: no command hangs (G7)
 ditto() {
 	local node=$1

@@ -153,7 +153,9 @@ static void test_device(void)
 	nest = mnl_attr_nest_start(nlh, DITTO_A_DEVICE);
 	for (uint16_t type = DITTO_DEVICE_A_MINOR; type <= DITTO_DEVICE_A_MAX; type++) {
 		if (type == DITTO_DEVICE_A_MINOR || type == DITTO_DEVICE_A_OPENERS ||
-		    type == DITTO_DEVICE_A_INFLIGHT || type == DITTO_DEVICE_A_BLOCK)
+		    type == DITTO_DEVICE_A_INFLIGHT || type == DITTO_DEVICE_A_BLOCK ||
+		    type == DITTO_DEVICE_A_IO || type == DITTO_DEVICE_A_HELD ||
+		    type == DITTO_DEVICE_A_DEPOSED)
 			mnl_attr_put_u32(nlh, type, type);
 		else
 			mnl_attr_put_u64(nlh, type, type);
@@ -164,7 +166,9 @@ static void test_device(void)
 	   d->reads == DITTO_DEVICE_A_READS && d->read_bytes == DITTO_DEVICE_A_READ_BYTES &&
 	   d->writes == DITTO_DEVICE_A_WRITES && d->write_bytes == DITTO_DEVICE_A_WRITE_BYTES &&
 	   d->flushes == DITTO_DEVICE_A_FLUSHES && d->inflight == DITTO_DEVICE_A_INFLIGHT &&
-	   d->epoch == DITTO_DEVICE_A_EPOCH && d->block == DITTO_DEVICE_A_BLOCK, "a device");
+	   d->epoch == DITTO_DEVICE_A_EPOCH && d->block == DITTO_DEVICE_A_BLOCK &&
+	   d->io == DITTO_DEVICE_A_IO &&
+	   d->held == DITTO_DEVICE_A_HELD && d->deposed == DITTO_DEVICE_A_DEPOSED, "a device");
 	free(r);
 }
 

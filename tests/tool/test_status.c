@@ -74,6 +74,10 @@ static void fill(struct kernel_resource *r)
 	r->role = DITTO_ROLE_SECONDARY;
 	r->disk.state = DITTO_DISK_INCONSISTENT;
 	r->disk.unclean = 1;
+	r->device.io = DITTO_IO_SUSPENDED;
+	r->device.held = UINT32_MAX;
+	r->device.deposed = 1;
+	r->device.openers = UINT32_MAX;
 	r->device.minor = 1048575;
 	r->device.size = (1023ULL << 30) + (1000ULL << 20);
 	for (unsigned int i = 0; i < r->n_peers; i++) {
@@ -157,7 +161,21 @@ static void test_text(void)
 	ok(strstr(text, "StandAlone\n") && strstr(text, "      the peer has another size\n"),
 	   "why a peer is not connected");
 	free(text);
+	r->device.io = DITTO_IO_SUSPENDED;
+	r->device.held = 3;
+	text = print(r, false);
+	ok(strstr(text, "      I/O suspended by hand, 3 waiting: resume-io lets it go on\n"),
+	   "suspended I/O, and how much waits");
+	free(text);
+	r->device.io = DITTO_IO_RUNNING;
+	r->device.deposed = 1;
+	r->device.openers = 2;
+	text = print(r, false);
+	ok(strstr(text, "demoted by force while in use, and still open 2 times") &&
+	   !strstr(text, "suspended"), "who has not heard of a demotion by force");
+	free(text);
 	r->device.present = false;
+	r->device.deposed = 0;
 	r->disk.state = DITTO_DISK_DISKLESS;
 	text = print(r, false);
 	ok(!strstr(text, "/dev/"), "no device before a disk is attached");
@@ -178,6 +196,8 @@ static void test_json(void)
 	struct kernel_resource *r = sample(2);
 	struct json_object *json, *peers, *peer, *disk, *device;
 
+	r->device.io = DITTO_IO_SUSPENDED;
+	r->device.held = 5;
 	r->peers[0].out_of_sync = UINT64_MAX;
 	r->peers[0].n_ranges = 1;
 	r->peers[0].ranges[0] = (struct kernel_range){ 4096, 512 };
@@ -188,7 +208,9 @@ static void test_json(void)
 	   field_is(disk, "state", "UpToDate") && field_is(disk, "metadata", "internal") &&
 	   field_is(disk, "granularity", "16384"), "json: disk");
 	ok(json_object_object_get_ex(json, "device", &device) &&
-	   field_is(device, "path", "/dev/ditto7") && field_is(device, "size", "10737418240"),
+	   field_is(device, "path", "/dev/ditto7") && field_is(device, "size", "10737418240") &&
+	   field_is(device, "io", "suspended") && field_is(device, "held", "5") &&
+	   field_is(device, "deposed", "false"),
 	   "json: device");
 	json_object_object_get_ex(json, "peers", &peers);
 	ok(json_object_array_length(peers) == 2, "json: all peers");

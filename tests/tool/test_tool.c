@@ -165,6 +165,13 @@ int kernel_verify(struct kernel *k, const char *name, bool stop, struct why *why
 	return ask(why, "verify:%d", stop);
 }
 
+int kernel_resume_io(struct kernel *k, const char *name, bool fail, struct why *why)
+{
+	(void)k;
+	(void)name;
+	return ask(why, "resume-io:%d", fail);
+}
+
 int kernel_events_open(struct kernel_events **to, struct why *why)
 {
 	static struct kernel_events the_events;
@@ -322,6 +329,11 @@ static void test_simple(void)
 	ok(!run(verb_pause_sync, &tool, NULL) && was(expected), "pause-sync");
 	snprintf(expected, sizeof(expected), "cmd%u:r0", DITTO_CMD_SYNC_RESUME);
 	ok(!run(verb_resume_sync, &tool, NULL) && was(expected), "resume-sync");
+	snprintf(expected, sizeof(expected), "cmd%u:r0", DITTO_CMD_IO_SUSPEND);
+	ok(!run(verb_suspend_io, &tool, NULL) && was(expected), "suspend-io");
+	ok(!run(verb_resume_io, &tool, NULL) && was("resume-io:0"), "resume-io");
+	tool.fail = true;
+	ok(!run(verb_resume_io, &tool, NULL) && was("resume-io:1"), "resume-io --fail");
 	ok(!run(verb_invalidate, &tool, NULL) && was("invalidate:r0"), "invalidate here");
 	ok(!run(verb_verify, &tool, NULL) && was("verify:0"), "verify");
 	tool.stop = true;
@@ -333,6 +345,7 @@ static void test_simple(void)
 	ok(!run(verb_promote, &tool, NULL) && was("role:2:4"), "promote --assume-equal");
 	tool.force = true;
 	tool.assume_equal = false;
+	ok(!run(verb_demote, &tool, NULL) && was("role:1:1"), "demote --force");
 	failing = "role:2:1";
 	ok(run(verb_promote, &tool, NULL) == EXIT_FAILED && says("ditto: r0: scripted failure"),
 	   "the kernel's text is printed");

@@ -5,7 +5,8 @@
 . ./tap.sh
 
 verbs="create-md up down promote demote status wait-sync verify connect disconnect
-	invalidate pause-sync resume-sync attach detach events dump-md check-md"
+	invalidate pause-sync resume-sync suspend-io resume-io attach detach events dump-md
+	check-md"
 
 has_example() {
 	"$@" | grep -A1 '^example:' | grep -q "ditto"
@@ -46,7 +47,7 @@ check "an unknown verb is usage" ended 2 "no verb 'no-such-verb'"
 run ditto --version
 check "--version" ended 0 "ditto "
 
-for verb in handover resize adjust set explain suspend-io resume-io hold release; do
+for verb in handover resize adjust set explain hold release; do
 	run ditto "$verb" r0
 	check "$verb is refused by name" ended 1 "ditto: $verb: not in this version"
 done
@@ -71,6 +72,10 @@ for size in 0 1000 5000 x; do
 	run ditto create-md r0 --size $size
 	check "--size $size is usage" ended 2 "multiples of 4K"
 done
+run ditto suspend-io r0 --fail
+check "suspend-io takes no --fail" ended 2 "takes no --fail"
+run ditto resume-io r0 --force
+check "resume-io takes no --force" ended 2 "takes no --force"
 run ditto verify r0 --wait --stop
 check "verify --wait --stop is usage" ended 2 "not both"
 
@@ -84,8 +89,6 @@ id = 0
 address = 10.0.0.1:7900
 disk = $dir/disk
 END
-run ditto demote r0 --force
-check "demote --force is refused by name" ended 1 "demote --force: not in this version"
 run ditto detach r0 --force
 check "detach --force is refused by name" ended 1 "detach --force: not in this version"
 
@@ -93,7 +96,7 @@ if [ -e /sys/module/ditto ]; then
 	skip "without the module it says what to do" "the module is loaded"
 else
 	for verb in up down promote demote status wait-sync verify connect disconnect \
-		invalidate pause-sync resume-sync attach detach; do
+		invalidate pause-sync resume-sync suspend-io resume-io attach detach; do
 		run ditto $verb r0
 		check "$verb without the module says what to do" ended 1 "modprobe ditto"
 	done

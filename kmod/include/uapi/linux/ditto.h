@@ -72,9 +72,17 @@
  *
  * DITTO_CMD_ROLE
  *	DITTO_A_NAME, DITTO_A_ROLE
- *	DITTO_A_FLAGS: NLA_U32, DITTO_FLAG_FORCE; DITTO_FLAG_ASSUME_EQUAL, of a
- *	promotion: no disk of the resource has ever held data, all peers are
- *	connected, and all disks hold the same: nothing is resynced
+ *	DITTO_A_FLAGS: NLA_U32, DITTO_FLAG_FORCE; of a promotion also
+ *	DITTO_FLAG_ASSUME_EQUAL
+ *	Primary: with FORCE also where the local copy is not known to be the
+ *	newest. With ASSUME_EQUAL nothing is resynced: no disk of the resource has
+ *	ever held data, all peers are connected, and all disks hold the same.
+ *	-EBUSY beside another Primary, and while the device has not been
+ *	closed since it was demoted with FORCE; the text names who or what.
+ *	Secondary: -EBUSY while the device is open. With FORCE it is demoted all
+ *	the same: writes that have been acknowledged are kept, those that come
+ *	later fail. What does not answer meanwhile, a peer or the local disk, is
+ *	given up.
  *
  * DITTO_CMD_INVALIDATE
  *	DITTO_A_NAME
@@ -86,6 +94,16 @@
  *
  * DITTO_CMD_SYNC_PAUSE, DITTO_CMD_SYNC_RESUME
  *	DITTO_A_NAME
+ *
+ * DITTO_CMD_IO_SUSPEND
+ *	DITTO_A_NAME
+ *	Users of the device wait from here on; what they had under way has ended
+ *	when this returns 0. Lasts until the next command, or until the device
+ *	goes, whatever the role. -ENXIO without a device.
+ *
+ * DITTO_CMD_IO_RESUME
+ *	DITTO_A_NAME
+ *	DITTO_A_FLAGS: NLA_U32, DITTO_FLAG_FAIL: what has waited fails
  *
  * DITTO_CMD_EVENT (multicast only, group "events")
  *	DITTO_A_EVENT: NLA_U32, enum ditto_event
@@ -110,6 +128,7 @@
 #define DITTO_FLAG_FORCE	(1U << 0)
 #define DITTO_FLAG_STOP		(1U << 1)
 #define DITTO_FLAG_ASSUME_EQUAL	(1U << 2)
+#define DITTO_FLAG_FAIL		(1U << 3)
 
 enum ditto_cmd {
 	DITTO_CMD_UNSPEC,
@@ -129,6 +148,8 @@ enum ditto_cmd {
 	DITTO_CMD_VERIFY,
 	DITTO_CMD_SYNC_PAUSE,
 	DITTO_CMD_SYNC_RESUME,
+	DITTO_CMD_IO_SUSPEND,
+	DITTO_CMD_IO_RESUME,
 	DITTO_CMD_EVENT,
 	__DITTO_CMD_LAST
 };
@@ -222,6 +243,13 @@ enum ditto_device_attr {
 	DITTO_DEVICE_A_INFLIGHT,	/* NLA_U32, writes not yet completed */
 	DITTO_DEVICE_A_EPOCH,		/* NLA_U64 */
 	DITTO_DEVICE_A_BLOCK,		/* NLA_U32, bytes of a logical block */
+	DITTO_DEVICE_A_IO,		/* NLA_U32, enum ditto_io_state */
+	DITTO_DEVICE_A_HELD,		/* NLA_U32, bios that wait to be let in */
+	/*
+	 * NLA_U32, 1: it was demoted while it was open, and has been open since:
+	 * no promotion before it is closed
+	 */
+	DITTO_DEVICE_A_DEPOSED,
 	__DITTO_DEVICE_A_LAST
 };
 
@@ -301,6 +329,11 @@ enum ditto_replication_state {
 	DITTO_REPLICATION_VERIFY,	/* in sync, copies are being compared */
 };
 
+enum ditto_io_state {
+	DITTO_IO_RUNNING = 1,
+	DITTO_IO_SUSPENDED,		/* by hand: the device's users wait */
+};
+
 enum ditto_event {
 	DITTO_EVENT_RESOURCE_NEW = 1,
 	DITTO_EVENT_RESOURCE_DEL,
@@ -314,6 +347,7 @@ enum ditto_event {
 	DITTO_EVENT_PEER_DISK,		/* OLD, NEW: enum ditto_disk_state */
 	DITTO_EVENT_VERIFY_DONE,	/* BYTES: what differed */
 	DITTO_EVENT_DIVERGED,		/* two histories met: nothing was touched */
+	DITTO_EVENT_IO,			/* OLD, NEW: enum ditto_io_state */
 };
 
 #endif /* _UAPI_LINUX_DITTO_H */
