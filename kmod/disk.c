@@ -262,26 +262,44 @@ static int check_md(struct ditto_disk *disk, const u8 *uuid, u32 node_id,
 	return 0;
 }
 
+static const char *why_not_opened(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "something else uses it: a mount, or another driver";
+	case -ENOENT:
+		return "no such device";
+	case -ENOTBLK:
+		return "it is no block device";
+	case -ENXIO:
+	case -ENODEV:
+		return "there is no device behind that name";
+	case -EACCES:
+	case -EROFS:
+		return "it is read-only";
+	}
+	return "the device refuses";
+}
+
+static int open_device(struct ditto_bdev *bdev, const char *path, struct ditto_disk *disk,
+		       struct netlink_ext_ack *extack)
+{
+	int err = ditto_bdev_open(bdev, path, disk);
+
+	if (!err)
+		return 0;
+	bdev->bdev = NULL;
+	return ditto_refuse(extack, err, "%s: cannot open for exclusive use: %s (error %d)", path,
+			    why_not_opened(err), -err);
+}
+
 static int open_devices(struct ditto_disk *disk, struct netlink_ext_ack *extack)
 {
-	int err = ditto_bdev_open(&disk->backing, disk->path, disk);
+	int err = open_device(&disk->backing, disk->path, disk, extack);
 
-	if (err) {
-		disk->backing.bdev = NULL;
-		return ditto_refuse(extack, err, "%s: cannot open for exclusive use: %s",
-				    disk->path, err == -EBUSY ? "something else uses it" :
-				    err == -ENOENT ? "no such device" : "see errno");
-	}
-	if (!disk->meta_path)
-		return 0;
-	err = ditto_bdev_open(&disk->meta, disk->meta_path, disk);
-	if (err) {
-		disk->meta.bdev = NULL;
-		return ditto_refuse(extack, err, "%s: cannot open for exclusive use: %s",
-				    disk->meta_path, err == -EBUSY ? "something else uses it" :
-				    err == -ENOENT ? "no such device" : "see errno");
-	}
-	return 0;
+	if (!err && disk->meta_path)
+		err = open_device(&disk->meta, disk->meta_path, disk, extack);
+	return err;
 }
 
 static void disk_close(struct ditto_disk *disk)

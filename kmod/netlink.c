@@ -28,15 +28,12 @@
 #define DEFAULT_PING_MS		1000
 #define DEFAULT_TIMEOUT_MS	6000
 
-static struct netlink_range_validation ping_range = { .min = 100, .max = 60000 };
-static struct netlink_range_validation timeout_range = { .min = 500, .max = 600000 };
-
+/* Values are checked by take_option(), whose words are better. */
 static const struct nla_policy option_policy[DITTO_OPTION_A_MAX + 1] = {
-	[DITTO_OPTION_A_POLICY]		= NLA_POLICY_RANGE(NLA_U32, DITTO_POLICY_SYNC,
-							   DITTO_POLICY_ASYNC),
-	[DITTO_OPTION_A_PING_INTERVAL]	= NLA_POLICY_FULL_RANGE(NLA_U32, &ping_range),
-	[DITTO_OPTION_A_TIMEOUT]	= NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
-	[DITTO_OPTION_A_PAYLOAD_CRC]	= NLA_POLICY_MAX(NLA_U32, 1),
+	[DITTO_OPTION_A_POLICY]		= { .type = NLA_U32 },
+	[DITTO_OPTION_A_PING_INTERVAL]	= { .type = NLA_U32 },
+	[DITTO_OPTION_A_TIMEOUT]	= { .type = NLA_U32 },
+	[DITTO_OPTION_A_PAYLOAD_CRC]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy lane_policy[DITTO_LANE_A_MAX + 1] = {
@@ -136,7 +133,7 @@ static int pre_doit(DITTO_GENL_OPS *ops, struct sk_buff *skb, struct genl_info *
 		return 0;
 	res = ditto_resource_find(genl_info_net(info), nla_data(info->attrs[DITTO_A_NAME]));
 	if (!res)
-		return ditto_refuse(info->extack, -ENOENT, "no resource %s is up",
+		return ditto_refuse(info->extack, -ENOENT, "no resource %s is up here: up does that",
 				    (char *)nla_data(info->attrs[DITTO_A_NAME]));
 	info->user_ptr[0] = res;
 	if (info->genlhdr->cmd == DITTO_CMD_RESOURCE_GET)
@@ -246,28 +243,64 @@ static int do_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
+/* What an option may be, and what it is called. */
+struct option {
+	const char *name;
+	u32 min;
+	u32 max;
+};
+
+static const struct option option_range[DITTO_OPTION_A_MAX + 1] = {
+	[DITTO_OPTION_A_POLICY]		= { "policy", DITTO_POLICY_SYNC, DITTO_POLICY_ASYNC },
+	[DITTO_OPTION_A_PING_INTERVAL]	= { "ping-interval", 100, 60000 },
+	[DITTO_OPTION_A_TIMEOUT]	= { "timeout", 500, 600000 },
+	[DITTO_OPTION_A_PAYLOAD_CRC]	= { "payload-checksum", 0, 1 },
+};
+
+/* Into @value, where it is there. */
+static int take_option(struct nlattr **attrs, int type, u32 *value,
+		       struct netlink_ext_ack *extack)
+{
+	const struct option *range = &option_range[type];
+	u32 found;
+
+	if (!attrs[type])
+		return 0;
+	found = nla_get_u32(attrs[type]);
+	if (found < range->min || found > range->max)
+		return ditto_refuse(extack, -ERANGE, "%s is %u: allowed are %u to %u",
+				    range->name, found, range->min, range->max);
+	*value = found;
+	return 0;
+}
+
 static int parse_options(struct genl_info *info, struct ditto_options *options)
 {
 	struct nlattr *attrs[DITTO_OPTION_A_MAX + 1];
+	u32 payload_crc = options->payload_crc;
 	int err;
 
 	if (!info->attrs[DITTO_A_OPTIONS])
 		return 0;
 	err = nla_parse_nested(attrs, DITTO_OPTION_A_MAX, info->attrs[DITTO_A_OPTIONS],
 			       option_policy, info->extack);
+	if (!err)
+		err = take_option(attrs, DITTO_OPTION_A_POLICY, &options->policy, info->extack);
+	if (!err)
+		err = take_option(attrs, DITTO_OPTION_A_PING_INTERVAL, &options->ping_interval_ms,
+				  info->extack);
+	if (!err)
+		err = take_option(attrs, DITTO_OPTION_A_TIMEOUT, &options->timeout_ms,
+				  info->extack);
+	if (!err)
+		err = take_option(attrs, DITTO_OPTION_A_PAYLOAD_CRC, &payload_crc, info->extack);
 	if (err)
 		return err;
-	if (attrs[DITTO_OPTION_A_POLICY])
-		options->policy = nla_get_u32(attrs[DITTO_OPTION_A_POLICY]);
-	if (attrs[DITTO_OPTION_A_PING_INTERVAL])
-		options->ping_interval_ms = nla_get_u32(attrs[DITTO_OPTION_A_PING_INTERVAL]);
-	if (attrs[DITTO_OPTION_A_TIMEOUT])
-		options->timeout_ms = nla_get_u32(attrs[DITTO_OPTION_A_TIMEOUT]);
-	if (attrs[DITTO_OPTION_A_PAYLOAD_CRC])
-		options->payload_crc = nla_get_u32(attrs[DITTO_OPTION_A_PAYLOAD_CRC]);
+	options->payload_crc = payload_crc;
 	if (options->policy != DITTO_POLICY_SYNC)
 		return ditto_refuse(info->extack, -EOPNOTSUPP,
-				    "policy %u: this version has sync only", options->policy);
+				    "policy %u: this version has sync only, %u", options->policy,
+				    DITTO_POLICY_SYNC);
 	if (options->timeout_ms < 2 * options->ping_interval_ms)
 		return ditto_refuse(info->extack, -EINVAL,
 				    "timeout %u ms is less than two ping intervals of %u ms",

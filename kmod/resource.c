@@ -271,6 +271,16 @@ static int take_down_disk(struct ditto_resource *res, struct netlink_ext_ack *ex
 	return 0;
 }
 
+/* Does it hold what counts, and nobody else, as far as this node can tell? */
+static bool is_needed(struct ditto_resource *res)
+{
+	const struct ditto_md *md = &res->disk->md;
+
+	return !READ_ONCE(res->disk->failed) && md->generation &&
+	       !(md->flags & (DITTO_MDF_INCONSISTENT | DITTO_MDF_OUTDATED)) &&
+	       !ditto_role_covered(res);
+}
+
 int ditto_resource_detach(struct ditto_resource *res, struct netlink_ext_ack *extack)
 {
 	int err;
@@ -278,6 +288,10 @@ int ditto_resource_detach(struct ditto_resource *res, struct netlink_ext_ack *ex
 	lockdep_assert_held(&res->conf);
 	if (!res->disk)
 		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	if (is_needed(res))
+		return ditto_refuse(extack, -ENODATA,
+				    "no connected peer is known to have all that %s has, and it may be the last good copy: connect such a peer first, or take the resource down",
+				    res->disk->path);
 	err = take_down_disk(res, extack);
 	if (!err)
 		ditto_state_refresh(res);

@@ -377,12 +377,55 @@ void ditto_role_lose_targets(struct ditto_resource *res, const char *reason)
 	}
 }
 
+/* Does it have all that the local copy has? */
+static bool covers(struct ditto_peer *peer, const struct ditto_wire_state *mine)
+{
+	struct ditto_resource *res = peer->res;
+	bool covers;
+
+	if (res->role == DITTO_ROLE_PRIMARY)
+		return peer->disk_state == DITTO_DISK_UP_TO_DATE;
+	spin_lock_irq(&res->stream_lock);
+	covers = peer_open(peer) && peer->state_valid && ditto_history_covers(mine, &peer->state);
+	spin_unlock_irq(&res->stream_lock);
+	return covers;
+}
+
+bool ditto_role_covered(struct ditto_resource *res)
+{
+	struct ditto_wire_state mine;
+	u32 i;
+
+	ditto_state_refresh(res);
+	ditto_state_mine(res, &mine);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && covers(res->peers[i], &mine))
+			return true;
+	return false;
+}
+
+/* Histories have diverged: the administrator was told to give one copy up. */
+static bool diverged(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && READ_ONCE(res->peers[i]->diverged))
+			return true;
+	return false;
+}
+
 static int invalidate_peer(struct ditto_resource *res, struct ditto_peer *peer,
 			   struct netlink_ext_ack *extack)
 {
 	if (res->role != DITTO_ROLE_PRIMARY)
 		return ditto_refuse(extack, -EROFS,
-				    "only the Primary can have a peer copied anew; on the peer itself use invalidate without a name");
+				    "only the Primary can have a peer copied anew: there, or on %s itself without a name",
+				    peer->name);
+	if (READ_ONCE(res->disk->failed))
+		return ditto_refuse(extack, -EIO,
+				    "the local disk has failed: there is nothing here to copy %s from, and its copy may be the last good one",
+				    peer->name);
 	if (peer->connection) {
 		ditto_connection_fail(peer->connection, false, "invalidated by command");
 		ditto_session_lost(peer);
@@ -395,17 +438,6 @@ static int invalidate_peer(struct ditto_resource *res, struct ditto_peer *peer,
 	return 0;
 }
 
-static bool good_copy_elsewhere(struct ditto_resource *res)
-{
-	u32 i;
-
-	for (i = 0; i < DITTO_MAX_NODES; i++)
-		if (res->peers[i] && (res->peers[i]->disk_state == DITTO_DISK_UP_TO_DATE ||
-				      res->peers[i]->disk_state == DITTO_DISK_CONSISTENT ||
-				      READ_ONCE(res->peers[i]->diverged)))
-			return true;
-	return false;
-}
 
 int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 			  struct netlink_ext_ack *extack)
@@ -419,10 +451,11 @@ int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 	if (peer)
 		return invalidate_peer(res, peer, extack);
 	if (res->role == DITTO_ROLE_PRIMARY)
-		return ditto_refuse(extack, -EBUSY, "this node is Primary: demote it first");
-	if (!good_copy_elsewhere(res))
+		return ditto_refuse(extack, -EBUSY,
+				    "this node is Primary, and its copy is the one in use: demote it, and promote the node whose copy is to be kept");
+	if (!ditto_role_covered(res) && !diverged(res))
 		return ditto_refuse(extack, -ENODATA,
-				    "no peer is known to have a good copy: this may be the only one");
+				    "no connected peer is known to have all that this copy has, and it may be the only good one: connect such a peer first");
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i] && res->peers[i]->connection) {
 			ditto_connection_fail(res->peers[i]->connection, false,

@@ -36,6 +36,9 @@ int ditto_role_promote(struct ditto_resource *res, u32 flags, struct netlink_ext
 int ditto_role_check_unused(struct ditto_device *dev, const char *hint,
 			    struct netlink_ext_ack *extack);
 
+/* Does a connected peer have, by its own word, all that the local copy has? */
+bool ditto_role_covered(struct ditto_resource *res);
+
 /* Give up the local copy, or, with @peer, that of a peer of this Primary. */
 int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 			  struct netlink_ext_ack *extack);

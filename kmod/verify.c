@@ -340,17 +340,17 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 	u32 i;
 
 	if (res->role != DITTO_ROLE_PRIMARY)
-		return ditto_refuse(extack, -EROFS, "verify runs on the Primary; this node is not");
+		return ditto_refuse(extack, -EROFS, "verify runs on the Primary, and this node is not: run it there");
 	if (READ_ONCE(res->disk->failed))
 		return ditto_refuse(extack, -EIO,
 				    "the disk has failed: there is no local copy to compare");
 	if (v->running)
-		return ditto_refuse(extack, -EBUSY, "a verify is already running");
+		return ditto_refuse(extack, -EBUSY, "a verify is already running: --stop ends it");
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i] && res->peers[i]->replication == DITTO_REPLICATION_ESTABLISHED)
 			peers |= BIT(i);
 	if (!peers)
-		return ditto_refuse(extack, -ENOTCONN, "no peer is connected and in sync");
+		return ditto_refuse(extack, -ENOTCONN, "no peer is connected and in sync, there is nothing to compare with");
 	spin_lock_irq(&res->stream_lock);
 	v->peers = peers;
 	v->cursor = 0;

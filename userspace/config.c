@@ -368,12 +368,12 @@ static int check_whole(struct parser *p)
 		return refuse(p, line, "[resource] has no 'policy'; allowed is sync");
 	if (!p->last_key[find_key(RESOURCE, "security")])
 		return refuse(p, line, "[resource] has no 'security'; allowed is none: plain TCP, for networks that only you can reach");
-	if (options->timeout < options->ping_interval) {
+	if (options->timeout < 2 * options->ping_interval) {
 		line = p->last_key[find_key(OPTIONS, "timeout")];
 		if (!line)
 			line = p->last_key[find_key(OPTIONS, "ping-interval")];
-		return refuse(p, line, "timeout %u ms is shorter than ping-interval %u ms; it must be at least as long",
-			      options->timeout, options->ping_interval);
+		return refuse(p, line, "timeout %u ms is less than two ping-intervals of %u ms; allowed are %u ms and more",
+			      options->timeout, options->ping_interval, 2 * options->ping_interval);
 	}
 	if (!p->config->n_nodes)
 		return refuse(p, p->line, "there is no section [node NAME]; each node needs one");

@@ -99,7 +99,9 @@ const struct verb verbs[] = {
 		"invalidate", verb_invalidate, 1, 2, 0, ALL_NONE,
 		"RESOURCE [PEER]",
 		"declare a copy bad: it is resynced in full",
-		"Without a peer the local copy is given up, with one that peer's.\n",
+		"Without a peer the local copy is given up, with one that peer's. Refused on a\n"
+		"Primary without a peer, and where no connected peer has all that this copy has,\n"
+		"unless their histories have diverged.\n",
 		"ditto invalidate r0 beta\n",
 	}, {
 		"pause-sync", verb_pause_sync, 1, 1, 0, ALL_FILES,
@@ -136,7 +138,9 @@ const struct verb verbs[] = {
 		"detach", verb_detach, 1, 1, OPTION_FORCE, ALL_FILES,
 		"RESOURCE|all",
 		"let go of the disk",
-		"Refused while the device is open; the message names the holder.\n",
+		"Refused while the device is open; the message names the holder. Refused, too,\n"
+		"where no connected peer has all that this disk has: it may be the last good\n"
+		"copy.\n",
 		"ditto detach r0\n",
 	}, {
 		"events", verb_events, 0, 0, OPTION_JSON, ALL_NONE,

@@ -110,6 +110,25 @@ bool ditto_history_outdates(const struct ditto_wire_state *mine, u32 my_id,
 	       ditto_history_relate(mine, theirs) == DITTO_RELATION_BEHIND;
 }
 
+bool ditto_history_covers(const struct ditto_wire_state *mine,
+			  const struct ditto_wire_state *theirs)
+{
+	const u32 doubt = DITTO_STATEF_OUTDATED | DITTO_STATEF_UNCLEAN;
+
+	if (!has_disk(theirs) || worthless(theirs) || theirs->flags & doubt)
+		return false;
+	if (worthless(mine))
+		return true;
+	switch (ditto_history_relate(mine, theirs)) {
+	case DITTO_RELATION_SAME:
+		return primary(theirs) || theirs->position >= mine->position;
+	case DITTO_RELATION_BEHIND:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool newer(const struct ditto_wire_state *mine, const struct ditto_wire_state *theirs)
 {
 	if (worthless(theirs))

@@ -67,6 +67,16 @@ enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
 bool ditto_history_outdates(const struct ditto_wire_state *mine, u32 my_id,
 			    const struct ditto_wire_state *theirs);
 
+/**
+ * ditto_history_covers() - may my copy be given up, as far as theirs goes?
+ *
+ * True where they have said of their copy that it counts, and that it holds all
+ * that mine does: mine counts for nothing, or theirs is of the same generation
+ * and as far, or descends from mine. What a Primary holds is as far by what it is.
+ */
+bool ditto_history_covers(const struct ditto_wire_state *mine,
+			  const struct ditto_wire_state *theirs);
+
 enum ditto_promotion {
 	DITTO_PROMOTE_OK,
 	DITTO_PROMOTE_DISKLESS,

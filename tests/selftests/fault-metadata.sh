@@ -36,8 +36,6 @@ put_back() {
 	slot_write 0 "$WORK/new.0" && slot_write 1 "$WORK/new.1"
 }
 
-attach() { ditto a attach "$RES"; }
-detach() { ditto a detach "$RES"; }
 # As ditto does, but without a way into the namespace, which these do not need
 offline() { DITTO_NODE=a DITTO_CONFIG_DIR=$CONF "$TOOL" "$@"; }
 dumped() { offline dump-md "$RES" --json | json generation; }
@@ -50,7 +48,7 @@ judged() {
 		offline check-md "$RES" >"$WORK/check" 2>&1 || wrong+=" check-md complains;"
 		shown=$(dumped)
 		[[ " $old $new " == *" $shown "* ]] || wrong+=" dump-md shows generation $shown;"
-		said=$(on a md_attach "$RES" "$DISK_A")
+		said=$(on a md_attach "$RES" "$UUID" "$DISK_A")
 		[[ $said == "attached $shown" ]] || wrong+=" the kernel: $said, dump-md: $shown;"
 	else
 		if offline check-md "$RES" >"$WORK/check" 2>&1; then
@@ -59,7 +57,7 @@ judged() {
 			wrong+=" check-md does not say it;"
 		fi
 		offline dump-md "$RES" >"$WORK/dump" 2>&1 && ((!owner)) && wrong+=" dump-md is content;"
-		said=$(on a md_attach "$RES" "$DISK_A")
+		said=$(on a md_attach "$RES" "$UUID" "$DISK_A")
 		[[ $said == refused* ]] || wrong+=" the kernel: $said;"
 		grep -qE "$regex" <<<"$said" || wrong+=" the kernel does not say why: $said;"
 	fi
@@ -96,14 +94,14 @@ must "a comes up" node_up a
 DISK_A=${DISK[a]}
 must "it becomes Primary" ditto a promote "$RES" --force
 must "and Secondary again" ditto a demote "$RES"
-must "and lets go of the disk" detach
+must "and lets go of the disk" ditto a down "$RES"
 old=$(dumped)
 slot_read 0 "$WORK/old.0"
 slot_read 1 "$WORK/old.1"
-must "the disk again" attach
+must "the disk again" ditto a up "$RES"
 must "it becomes Primary once more" ditto a promote "$RES"
 must "and Secondary" ditto a demote "$RES"
-must "without disk" detach
+must "without disk" ditto a down "$RES"
 new=$(dumped)
 slot_read 0 "$WORK/new.0"
 slot_read 1 "$WORK/new.1"

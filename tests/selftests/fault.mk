@@ -15,7 +15,7 @@ $(O)/sb_edit: $(addprefix $(O)/,sb_edit.o user_crc32c.o)
 $(O)/ktls_smoke: $(addprefix $(O)/,ktls_smoke.o genl.o)
 	$(CC) $(CFLAGS) -o $@ $^ -lmnl $(shell $(PKG_CONFIG) --libs gnutls)
 
-$(O)/md_attach: $(addprefix $(O)/,md_attach.o genl.o)
+$(O)/md_attach: $(addprefix $(O)/,md_attach.o genl.o user_uuid.o)
 	$(CC) $(CFLAGS) -o $@ $^ -lmnl
 
 $(O)/netlink_fuzz: $(addprefix $(O)/,netlink_fuzz.o genl.o)

@@ -395,26 +395,26 @@ static void one_too_many(const struct command *command)
 static void wrong_options(void)
 {
 	static const struct { uint16_t type; uint32_t value; int error; } bad[] = {
-		{ DITTO_OPTION_A_POLICY, 0, 0 },
+		{ DITTO_OPTION_A_POLICY, 0, -ERANGE },
 		{ DITTO_OPTION_A_POLICY, DITTO_POLICY_SEMI_SYNC, -EOPNOTSUPP },
 		{ DITTO_OPTION_A_POLICY, DITTO_POLICY_QUORUM, -EOPNOTSUPP },
 		{ DITTO_OPTION_A_POLICY, DITTO_POLICY_ASYNC, -EOPNOTSUPP },
-		{ DITTO_OPTION_A_POLICY, DITTO_POLICY_ASYNC + 1, 0 },
-		{ DITTO_OPTION_A_PING_INTERVAL, 0, 0 },
-		{ DITTO_OPTION_A_PING_INTERVAL, 99, 0 },
-		{ DITTO_OPTION_A_PING_INTERVAL, 60001, 0 },
+		{ DITTO_OPTION_A_POLICY, DITTO_POLICY_ASYNC + 1, -ERANGE },
+		{ DITTO_OPTION_A_PING_INTERVAL, 0, -ERANGE },
+		{ DITTO_OPTION_A_PING_INTERVAL, 99, -ERANGE },
+		{ DITTO_OPTION_A_PING_INTERVAL, 60001, -ERANGE },
 		{ DITTO_OPTION_A_PING_INTERVAL, 60000, -EINVAL },
-		{ DITTO_OPTION_A_TIMEOUT, 0, 0 },
-		{ DITTO_OPTION_A_TIMEOUT, 499, 0 },
-		{ DITTO_OPTION_A_TIMEOUT, 600001, 0 },
-		{ DITTO_OPTION_A_TIMEOUT, UINT_MAX, 0 },
-		{ DITTO_OPTION_A_PAYLOAD_CRC, 2, 0 },
+		{ DITTO_OPTION_A_TIMEOUT, 0, -ERANGE },
+		{ DITTO_OPTION_A_TIMEOUT, 499, -ERANGE },
+		{ DITTO_OPTION_A_TIMEOUT, 600001, -ERANGE },
+		{ DITTO_OPTION_A_TIMEOUT, UINT_MAX, -ERANGE },
+		{ DITTO_OPTION_A_PAYLOAD_CRC, 2, -ERANGE },
 		{ DITTO_OPTION_A_MAX + 1, 1, -EINVAL },
 		{ 0, 1, -EINVAL },
 	};
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
-	char what[80];
+	char what[80], found[60];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -422,6 +422,9 @@ static void wrong_options(void)
 		put_option(nlh, bad[i].type, bad[i].value);
 		snprintf(what, sizeof(what), "option %u is %u", bad[i].type, bad[i].value);
 		refused(nlh, bad[i].error, "RESOURCE_SET", what);
+		snprintf(found, sizeof(found), " is %u: allowed are ", bad[i].value);
+		if (bad[i].error == -ERANGE && !strstr(genl.text, found))
+			report(false, what, genl.text);
 	}
 	nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_SET, resource);
 	nest = mnl_attr_nest_start(nlh, DITTO_A_OPTIONS);

@@ -109,10 +109,12 @@ refused "a time with an unknown unit" 9 "timeout = '1h'; allowed are" -e 's/= 60
 refused "a negative time" 9 "timeout = '-1'; allowed are" -e 's/= 6000/= -1/'
 refused "a time beyond all numbers" 9 "timeout = '99999999999999999999'; allowed are" \
 	-e 's/= 6000/= 99999999999999999999/'
-refused "timeout below ping-interval" 9 "timeout 600 ms is shorter than ping-interval 1000 ms" \
+refused "timeout below ping-interval" 9 "timeout 600 ms is less than two ping-intervals of 1000 ms; allowed are 2000 ms and more" \
 	-e 's/= 6000/= 600/'
-refused "ping-interval above the default timeout" 8 "timeout 6000 ms is shorter than ping-interval 7000 ms" \
-	-e 's/= 1000/= 7000/' -e '/^timeout/d'
+refused "timeout of one ping-interval and a half" 9 "timeout 1999 ms is less than two" -e 's/= 6000/= 1999/'
+accepted "timeout of two ping-intervals" -e 's/= 6000/= 2000/'
+refused "two ping-intervals above the default timeout" 8 "timeout 6000 ms is less than two ping-intervals of 3001 ms" \
+	-e 's/= 1000/= 3001/' -e '/^timeout/d'
 refused "payload-checksum = maybe" 10 "payload-checksum = 'maybe'; allowed are yes, no" \
 	-e 's/checksum = no/checksum = maybe/'
 refused "no nodes" 10 "there is no section [node NAME]; each node needs one" -e '11,20d'

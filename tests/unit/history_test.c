@@ -330,6 +330,42 @@ static void unclean(void)
 	EXPECT_EQ(ask(&mine, 0, &who), DITTO_PROMOTE_OK);
 }
 
+/* Whatever two copies are: giving mine up, beside one that covers it, loses nothing. */
+static void covered(void)
+{
+	u32 a, b, yes = 0;
+
+	for (a = 0; a < STATES; a++) {
+		for (b = 0; b < STATES; b++) {
+			struct ditto_wire_state mine = nth(a), theirs = nth(b);
+			bool covers = ditto_history_covers(&mine, &theirs);
+			enum ditto_relation relation = ditto_history_relate(&mine, &theirs);
+
+			yes += covers;
+			if (!covers)
+				continue;
+			EXPECT_TRUE(has_data(&theirs));
+			EXPECT_TRUE(!(theirs.flags & (DITTO_STATEF_OUTDATED | DITTO_STATEF_UNCLEAN)));
+			if (!mine.generation || mine.flags & DITTO_STATEF_INCONSISTENT)
+				continue;
+			EXPECT_TRUE(relation == DITTO_RELATION_SAME || relation == DITTO_RELATION_BEHIND);
+			EXPECT_TRUE(relation == DITTO_RELATION_BEHIND ||
+			       theirs.flags & DITTO_STATEF_PRIMARY ||
+			       theirs.position >= mine.position);
+		}
+	}
+	/* Equal copies cover each other. */
+	EXPECT_TRUE(yes);
+	for (a = 0; a < STATES; a++) {
+		for (b = 0; b < STATES; b++) {
+			struct ditto_wire_state mine = nth(a), theirs = nth(b);
+
+			if (ditto_history_equal(&mine, &theirs))
+				EXPECT_TRUE(ditto_history_covers(&mine, &theirs));
+		}
+	}
+}
+
 const struct test history_tests[] = {
 	{ "G6: relations are mirrored", relations },
 	{ "G6: meetings are mirrored, for all pairs of copies", mirrored },
@@ -341,5 +377,6 @@ const struct test history_tests[] = {
 	{ "G5: who may be promoted", promotions },
 	{ "G5: the first reason against is named", promotion_order },
 	{ "G1: unclean means lost", unclean },
+	{ "G1: what may be given up beside another copy, for all pairs", covered },
 	{ }
 };

@@ -87,6 +87,7 @@
  * DITTO_CMD_INVALIDATE
  *	DITTO_A_NAME
  *	DITTO_A_PEER_ID: optional; without it the local copy is given up
+ *	-ENODATA where no other copy is known to be as good: nothing is given up.
  *
  * DITTO_CMD_VERIFY
  *	DITTO_A_NAME
