@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "core/wire.h"
 #include "disk.h"
+#include "disk_io.h"
 #include "payload.h"
 #include "resource.h"
 
@@ -15,7 +16,8 @@
  * struct ditto_answer - what a Primary has asked for
  * @link: in the connection's list
  * @conn: with a reference until it has been read
- * @bio: over pages of our own, NULL where this copy cannot answer
+ * @bio: over pages of our own; NULL while it is read, and where this copy
+ *	cannot answer
  * @number: the Primary's
  * @offset: bytes
  * @size: bytes
@@ -55,16 +57,18 @@ static void answer_queue(struct ditto_answer *answer)
 	ditto_connection_put(conn);
 }
 
-static void answer_end_io(struct bio *bio)
+static void answer_read(void *owner, struct bio *bio, blk_status_t status)
 {
-	struct ditto_answer *answer = bio->bi_private;
+	struct ditto_answer *answer = owner;
 	struct ditto_resource *res = answer->conn->res;
 
-	if (bio->bi_status) {
+	if (status) {
 		ditto_resource_disk_error(res);
-		ditto_payload_free(bio);
-		answer->bio = NULL;
+		if (bio)
+			ditto_payload_free(bio);
+		bio = NULL;
 	}
+	answer->bio = bio;
 	answer_queue(answer);
 	/* Last: from here on the disk and the resource may go. */
 	atomic_dec(&res->applier.answers);
@@ -86,6 +90,7 @@ static bool may_answer(struct ditto_connection *conn)
 
 int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_header *header)
 {
+	struct ditto_disk *disk = conn->res->disk;
 	struct ditto_answer *answer;
 	bool full;
 
@@ -104,11 +109,9 @@ int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_he
 		answer_queue(answer);
 		return 0;
 	}
-	answer->bio = ditto_payload_alloc(conn->res->disk->backing.bdev, REQ_OP_READ,
-					  answer->offset, answer->size);
-	answer->bio->bi_end_io = answer_end_io;
-	answer->bio->bi_private = answer;
-	submit_bio_noacct(answer->bio);
+	ditto_disk_submit(disk, ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ,
+						    answer->offset, answer->size),
+			  ditto_payload_free, answer_read, answer);
 	return 0;
 }
 

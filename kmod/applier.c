@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "core/stream.h"
 #include "disk.h"
+#include "disk_io.h"
 #include "payload.h"
 #include "peer.h"
 #include "reader.h"
@@ -16,12 +17,10 @@
 #include "verify.h"
 
 #define POOL_ITEMS	256
-#define POOL_PARTS	64
 #define EXTENT_SECTORS	(DITTO_WIRE_MAX_EXTENT >> SECTOR_SHIFT)
 
 static struct kmem_cache *item_cache;
 static mempool_t item_pool;
-static struct bio_set part_set;
 static struct workqueue_struct *applier_wq;
 
 static struct ditto_resource *app_resource(struct ditto_applier *app)
@@ -29,9 +28,14 @@ static struct ditto_resource *app_resource(struct ditto_applier *app)
 	return container_of(app, struct ditto_resource, applier);
 }
 
+static struct ditto_disk *app_disk(struct ditto_applier *app)
+{
+	return app_resource(app)->disk;
+}
+
 static struct block_device *app_bdev(struct ditto_applier *app)
 {
-	return app_resource(app)->disk->backing.bdev;
+	return app_disk(app)->backing.bdev;
 }
 
 static void free_data(struct ditto_item *item)
@@ -242,27 +246,48 @@ static void item_written(struct ditto_item *item, blk_status_t status)
 	spin_unlock_irqrestore(&app->lock, flags);
 }
 
-static void item_end_io(struct bio *bio)
+static void item_done(void *owner, struct bio *bio, blk_status_t status)
 {
-	item_written(bio->bi_private, bio->bi_status);
+	struct ditto_item *item = owner;
+
+	item->bio = bio;
+	item_written(item, status);
 }
 
-static void part_end_io(struct bio *bio)
+static void part_put(struct ditto_item *item)
 {
-	struct ditto_item *item = bio->bi_private;
-
-	if (bio->bi_status)
-		WRITE_ONCE(app_resource(item->app)->disk->failed, true);
-	bio_put(bio);
 	if (atomic_dec_and_test(&item->parts))
-		item_written(item, READ_ONCE(app_resource(item->app)->disk->failed) ?
-			     BLK_STS_IOERR : BLK_STS_OK);
+		item_written(item, READ_ONCE(item->failed) ? BLK_STS_IOERR : BLK_STS_OK);
 }
 
-typedef void (*part_fn)(struct ditto_item *item, u32 first, u32 count);
+static void part_done(void *owner, struct bio *bio, blk_status_t status)
+{
+	struct ditto_item *item = owner;
 
-/* Call @part for each run of the extent's sectors that @mask does not cover. */
-static void each_run(struct ditto_item *item, const unsigned long *mask, part_fn part)
+	if (bio)
+		ditto_payload_free(bio);
+	if (status)
+		WRITE_ONCE(item->failed, true);
+	part_put(item);
+}
+
+static void write_part(struct ditto_item *item, u32 first, u32 count)
+{
+	struct bio *part = ditto_payload_part(item->bio, first << SECTOR_SHIFT,
+					      count << SECTOR_SHIFT);
+
+	ditto_disk_submit(app_disk(item->app), part, ditto_payload_free, part_done, item);
+}
+
+static void zero_part(struct ditto_item *item, u32 first, u32 count)
+{
+	ditto_disk_zero(app_disk(item->app),
+			item->core.range.start + ((u64)first << SECTOR_SHIFT),
+			(u64)count << SECTOR_SHIFT, part_done, item);
+}
+
+/* Each run of the extent's sectors that @mask does not cover. */
+static void write_runs(struct ditto_item *item, const unsigned long *mask)
 {
 	u32 sectors = (item->core.range.last + 1 - item->core.range.start) >> SECTOR_SHIFT;
 	u32 first = find_first_zero_bit(mask, sectors);
@@ -270,87 +295,48 @@ static void each_run(struct ditto_item *item, const unsigned long *mask, part_fn
 	while (first < sectors) {
 		u32 end = find_next_bit(mask, sectors, first);
 
-		part(item, first, end - first);
+		atomic_inc(&item->parts);
+		if (item->bio)
+			write_part(item, first, end - first);
+		else
+			zero_part(item, first, end - first);
 		first = find_next_zero_bit(mask, sectors, end);
 	}
 }
 
-static void write_part(struct ditto_item *item, u32 first, u32 count)
+static void write_whole(struct ditto_item *item)
 {
-	struct bio *part = bio_alloc_clone(app_bdev(item->app), item->bio, GFP_NOIO, &part_set);
+	struct bio *bio = item->bio;
 
-	bio_trim(part, first, count);
-	part->bi_end_io = part_end_io;
-	part->bi_private = item;
-	atomic_inc(&item->parts);
-	submit_bio_noacct(part);
-}
-
-static void zero_part(struct ditto_item *item, u32 first, u32 count)
-{
-	if (blkdev_issue_zeroout(app_bdev(item->app),
-				 (item->core.range.start >> SECTOR_SHIFT) + first, count,
-				 GFP_NOIO, 0))
-		WRITE_ONCE(app_resource(item->app)->disk->failed, true);
-}
-
-static void zero_work(struct work_struct *work)
-{
-	struct ditto_item *item = container_of(work, struct ditto_item, work);
-	struct ditto_applier *app = item->app;
-	u32 sectors = (item->core.range.last + 1 - item->core.range.start) >> SECTOR_SHIFT;
-	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
-
-	if (item->core.kind == DITTO_ITEM_EXTENT) {
-		spin_lock_irq(&app->lock);
-		ditto_apply_mask(&app->core, &item->core, mask);
-		spin_unlock_irq(&app->lock);
-		each_run(item, mask, zero_part);
-	} else {
-		zero_part(item, 0, sectors);
-	}
-	item_written(item, READ_ONCE(app_resource(app)->disk->failed) ? BLK_STS_IOERR :
-		     BLK_STS_OK);
-}
-
-static void submit_extent(struct ditto_item *item)
-{
-	struct ditto_applier *app = item->app;
-	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
-	u32 covered;
-
-	spin_lock_irq(&app->lock);
-	covered = ditto_apply_mask(&app->core, &item->core, mask);
-	spin_unlock_irq(&app->lock);
-	if (!covered) {
-		submit_bio_noacct(item->bio);
+	if (!bio) {
+		ditto_disk_zero(app_disk(item->app), item->core.range.start,
+				item->core.range.last + 1 - item->core.range.start, item_done, item);
 		return;
 	}
-	/* One for ourselves: parts may end while others are being made. */
-	atomic_set(&item->parts, 1);
-	each_run(item, mask, write_part);
-	if (atomic_dec_and_test(&item->parts))
-		item_written(item, BLK_STS_OK);
+	item->bio = NULL;
+	ditto_disk_submit(app_disk(item->app), bio, ditto_payload_free, item_done, item);
 }
 
 /* Its regions are hot. */
 static void write_item(struct ditto_item *item)
 {
-	if (READ_ONCE(app_resource(item->app)->disk->failed)) {
-		item_written(item, BLK_STS_IOERR);
+	struct ditto_applier *app = item->app;
+	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
+	u32 covered = 0;
+
+	if (item->core.kind == DITTO_ITEM_EXTENT) {
+		spin_lock_irq(&app->lock);
+		covered = ditto_apply_mask(&app->core, &item->core, mask);
+		spin_unlock_irq(&app->lock);
+	}
+	if (!covered) {
+		write_whole(item);
 		return;
 	}
-	if (!item->bio) {
-		INIT_WORK(&item->work, zero_work);
-		queue_work(applier_wq, &item->work);
-		return;
-	}
-	item->bio->bi_end_io = item_end_io;
-	item->bio->bi_private = item;
-	if (item->core.kind == DITTO_ITEM_EXTENT)
-		submit_extent(item);
-	else
-		submit_bio_noacct(item->bio);
+	/* One for ourselves: parts may end while others are being made. */
+	atomic_set(&item->parts, 1);
+	write_runs(item, mask);
+	part_put(item);
 }
 
 static void item_hot(struct ditto_region_user *user)
@@ -409,17 +395,18 @@ static void submit_item(struct ditto_item *item)
 	}
 }
 
-static void flush_end_io(struct bio *bio)
+static void flush_done(void *owner, struct bio *bio, blk_status_t status)
 {
-	struct ditto_applier *app = bio->bi_private;
+	struct ditto_applier *app = owner;
 	struct ditto_resource *res = app_resource(app);
 	unsigned long flags;
 	LIST_HEAD(reaped);
 
 	/* What was thought durable is not: nothing is acknowledged any more. */
-	if (bio->bi_status)
+	if (status)
 		ditto_resource_disk_error(res);
-	bio_uninit(bio);
+	if (bio)
+		ditto_payload_free(bio);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_flush_end(&app->core, &reaped);
 	item_ends(app);
@@ -429,10 +416,10 @@ static void flush_end_io(struct bio *bio)
 
 static void submit_flush(struct ditto_applier *app)
 {
-	bio_init(&app->flush, app_bdev(app), NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
-	app->flush.bi_end_io = flush_end_io;
-	app->flush.bi_private = app;
-	submit_bio_noacct(&app->flush);
+	struct bio *bio = ditto_payload_alloc(app_bdev(app),
+					      REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, 0, 0);
+
+	ditto_disk_submit(app_disk(app), bio, ditto_payload_free, flush_done, app);
 }
 
 void ditto_applier_pump(struct ditto_applier *app)
@@ -632,15 +619,10 @@ int ditto_applier_init(void)
 	err = mempool_init_slab_pool(&item_pool, POOL_ITEMS, item_cache);
 	if (err)
 		goto no_pool;
-	err = bioset_init(&part_set, POOL_PARTS, 0, 0);
-	if (err)
-		goto no_parts;
 	applier_wq = alloc_workqueue("ditto_applier", WQ_MEM_RECLAIM, 0);
 	if (applier_wq)
 		return 0;
 	err = -ENOMEM;
-	bioset_exit(&part_set);
-no_parts:
 	mempool_exit(&item_pool);
 no_pool:
 	kmem_cache_destroy(item_cache);
@@ -650,7 +632,6 @@ no_pool:
 void ditto_applier_exit(void)
 {
 	destroy_workqueue(applier_wq);
-	bioset_exit(&part_set);
 	mempool_exit(&item_pool);
 	kmem_cache_destroy(item_cache);
 }

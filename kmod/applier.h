@@ -26,10 +26,10 @@ struct ditto_connection;
  * @app: the applier
  * @regions: waits there while they are cold
  * @heated: they were taken
- * @bio: data, or NULL
+ * @bio: data, or NULL; while it is written, the disk's
  * @roster: of a ROSTER or JOIN
- * @work: for ranges without data
- * @parts: bios of an extent of which only parts are written
+ * @parts: of an extent of which only parts are written, how many are
+ * @failed: one of them could not be
  */
 struct ditto_item {
 	struct ditto_apply_item core;
@@ -38,8 +38,8 @@ struct ditto_item {
 	bool heated;
 	struct bio *bio;
 	struct ditto_wire_roster roster;
-	struct work_struct work;
 	atomic_t parts;
+	bool failed;
 };
 
 /**
@@ -58,7 +58,6 @@ struct ditto_item {
  * @answers: those of them for which the disk is being read
  * @pump: hands out what may go
  * @idle: flushes what nothing has asked to be flushed
- * @flush: the bio of the one flush under way
  */
 struct ditto_applier {
 	spinlock_t lock;
@@ -75,7 +74,6 @@ struct ditto_applier {
 	atomic_t answers;
 	struct work_struct pump;
 	struct delayed_work idle;
-	struct bio flush;
 };
 
 void ditto_applier_setup(struct ditto_applier *app);

@@ -3,98 +3,94 @@
 
 #include <linux/bio.h>
 #include <linux/completion.h>
-#include <linux/delay.h>
 #include <linux/kref.h>
+#include <linux/mempool.h>
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "disk_io.h"
 #include "log.h"
+
+#define POOL_ACCESSES	4
 
 /* Lets go of disks whose I/O returned after they were given up. */
 static struct workqueue_struct *disk_wq;
 
-/*
- * One access to a disk whose end may never come: the memory belongs to the
- * access, not to the waiter, who may give up.
+/* Bios and pages for the metadata: data that waits for it must not hold the last. */
+static struct bio_set access_set;
+static mempool_t access_pages;
+
+/**
+ * struct disk_access - an access to the metadata, or a flush, that is waited for
+ * @done: it has ended
+ * @bio: NULL where the disk has kept it
+ * @status: of the end
  */
 struct disk_access {
-	struct kref ref;
 	struct completion done;
-	struct bio bio;
-	struct bio_vec vec;
-	struct page *page;
+	struct bio *bio;
 	blk_status_t status;
 };
 
-static void access_free(struct kref *ref)
+static void access_free(struct bio *bio)
 {
-	struct disk_access *a = container_of(ref, struct disk_access, ref);
-
-	bio_uninit(&a->bio);
-	if (a->page)
-		__free_page(a->page);
-	kfree(a);
+	if (bio->bi_vcnt)
+		mempool_free(bio->bi_io_vec[0].bv_page, &access_pages);
+	bio_put(bio);
 }
 
-static void access_end_io(struct bio *bio)
+static struct bio *access_new(struct block_device *bdev, blk_opf_t opf, u64 offset, bool data)
 {
-	struct disk_access *a = bio->bi_private;
+	struct bio *bio = bio_alloc_bioset(bdev, 1, opf, GFP_NOIO, &access_set);
 
-	a->status = bio->bi_status;
+	bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
+	if (data)
+		__bio_add_page(bio, mempool_alloc(&access_pages, GFP_NOIO), DITTO_MD_BLOCK, 0);
+	return bio;
+}
+
+static void access_done(void *owner, struct bio *bio, blk_status_t status)
+{
+	struct disk_access *a = owner;
+
+	a->bio = bio;
+	a->status = status;
 	complete(&a->done);
-	kref_put(&a->ref, access_free);
-}
-
-static struct disk_access *access_new(struct block_device *bdev, blk_opf_t opf, bool data)
-{
-	struct disk_access *a = kzalloc(sizeof(*a), GFP_NOIO);
-
-	if (!a)
-		return NULL;
-	if (data) {
-		a->page = alloc_page(GFP_NOIO | __GFP_ZERO);
-		if (!a->page) {
-			kfree(a);
-			return NULL;
-		}
-	}
-	kref_init(&a->ref);
-	init_completion(&a->done);
-	bio_init(&a->bio, bdev, &a->vec, 1, opf);
-	a->bio.bi_end_io = access_end_io;
-	a->bio.bi_private = a;
-	return a;
 }
 
 /*
  * Not killable: a command that is killed would leave open whether its metadata
- * is on the disk. Return: 0, -ETIMEDOUT, or the disk's error.
+ * is on the disk. Whoever gives the disk up ends it.
+ * Return: 0, -ETIMEDOUT, or the disk's error.
  */
-static int access_wait(struct disk_access *a)
+static int access_wait(struct ditto_disk *disk, struct bio *bio, struct disk_access *a)
 {
-	kref_get(&a->ref);
-	submit_bio(&a->bio);
-	if (!wait_for_completion_timeout(&a->done, msecs_to_jiffies(DITTO_DISK_TIMEOUT_MS)))
-		return -ETIMEDOUT;
+	a->bio = NULL;
+	init_completion(&a->done);
+	ditto_disk_submit(disk, bio, access_free, access_done, a);
+	if (!wait_for_completion_timeout(&a->done, msecs_to_jiffies(DITTO_DISK_TIMEOUT_MS))) {
+		if (ditto_disk_forsake(disk, a))
+			return -ETIMEDOUT;
+		wait_for_completion(&a->done);
+	}
 	return blk_status_to_errno(a->status);
 }
 
-static int access_block(struct block_device *bdev, blk_opf_t opf, u64 offset, void *block)
+static int access_block(struct ditto_disk *disk, struct block_device *bdev, blk_opf_t opf,
+			u64 offset, void *block)
 {
-	struct disk_access *a = access_new(bdev, opf, true);
+	struct bio *bio = access_new(bdev, opf, offset, true);
+	struct disk_access a;
 	int err;
 
-	if (!a)
-		return -ENOMEM;
 	if (op_is_write(opf))
-		memcpy(page_address(a->page), block, DITTO_MD_BLOCK);
-	a->bio.bi_iter.bi_sector = offset >> SECTOR_SHIFT;
-	__bio_add_page(&a->bio, a->page, DITTO_MD_BLOCK, 0);
-	err = access_wait(a);
+		memcpy(page_address(bio->bi_io_vec[0].bv_page), block, DITTO_MD_BLOCK);
+	err = access_wait(disk, bio, &a);
 	if (!err && !op_is_write(opf))
-		memcpy(block, page_address(a->page), DITTO_MD_BLOCK);
-	kref_put(&a->ref, access_free);
+		memcpy(block, page_address(a.bio->bi_io_vec[0].bv_page), DITTO_MD_BLOCK);
+	if (a.bio)
+		access_free(a.bio);
 	return err;
 }
 
@@ -108,29 +104,28 @@ static bool meta_internal(struct ditto_disk *disk)
 	return !disk->meta.bdev;
 }
 
-static int flush(struct block_device *bdev)
+static int flush(struct ditto_disk *disk, struct block_device *bdev)
 {
-	struct disk_access *a = access_new(bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, false);
+	struct disk_access a;
 	int err;
 
-	if (!a)
-		return -ENOMEM;
-	err = access_wait(a);
-	kref_put(&a->ref, access_free);
+	err = access_wait(disk, access_new(bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, 0, false),
+			  &a);
+	if (a.bio)
+		access_free(a.bio);
 	return err;
 }
 
 int ditto_disk_flush(struct ditto_disk *disk)
 {
-	return flush(disk->backing.bdev);
+	return flush(disk, disk->backing.bdev);
 }
 
 int ditto_disk_read_block(struct ditto_disk *disk, u64 offset, void *block)
 {
-	return access_block(meta_bdev(disk), REQ_OP_READ | REQ_META, offset, block);
+	return access_block(disk, meta_bdev(disk), REQ_OP_READ | REQ_META, offset, block);
 }
 
-/* What the log and the bitmaps say is owed to users: it cannot be given up for memory. */
 int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, bool durable)
 {
 	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META | (durable ? REQ_FUA : 0);
@@ -138,8 +133,7 @@ int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, boo
 
 	if (READ_ONCE(disk->failed))
 		return -EIO;
-	while ((err = access_block(meta_bdev(disk), opf, offset, block)) == -ENOMEM)
-		msleep(20);
+	err = access_block(disk, meta_bdev(disk), opf, offset, block);
 	if (err)
 		WRITE_ONCE(disk->failed, true);
 	return err;
@@ -151,8 +145,7 @@ int ditto_disk_flush_md(struct ditto_disk *disk)
 
 	if (READ_ONCE(disk->failed))
 		return -EIO;
-	while ((err = flush(meta_bdev(disk))) == -ENOMEM)
-		msleep(20);
+	err = flush(disk, meta_bdev(disk));
 	if (err)
 		WRITE_ONCE(disk->failed, true);
 	return err;
@@ -173,13 +166,14 @@ int ditto_disk_write_md(struct ditto_disk *disk)
 		return -ENOMEM;
 	md->sequence++;
 	ditto_md_encode(md, slot, block);
-	err = access_block(bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC | REQ_META,
+	err = access_block(disk, bdev,
+			   REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC | REQ_META,
 			   ditto_md_slot_offset(meta_internal(disk), bdev_nr_bytes(bdev), slot),
 			   block);
 	kfree(block);
 	if (!err)
 		md->slot = slot;
-	else if (err != -ENOMEM)
+	else
 		WRITE_ONCE(disk->failed, true);
 	return err;
 }
@@ -224,7 +218,7 @@ static int read_md(struct ditto_disk *disk, struct netlink_ext_ack *extack)
 	if (!blocks)
 		return -ENOMEM;
 	for (slot = 0; slot < DITTO_MD_SLOTS; slot++) {
-		err = access_block(bdev, REQ_OP_READ | REQ_META,
+		err = access_block(disk, bdev, REQ_OP_READ | REQ_META,
 				   ditto_md_slot_offset(meta_internal(disk), bytes, slot),
 				   blocks + slot * DITTO_MD_BLOCK);
 		if (err) {
@@ -341,6 +335,8 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
 	kref_init(&disk->ref);
 	INIT_WORK(&disk->free_work, disk_free_work);
 	mutex_init(&disk->pages);
+	spin_lock_init(&disk->lock);
+	INIT_LIST_HEAD(&disk->under_way);
 	disk->path = kstrdup(path, GFP_KERNEL);
 	disk->meta_path = meta_path ? kstrdup(meta_path, GFP_KERNEL) : NULL;
 	if (!disk->path || (meta_path && !disk->meta_path))
@@ -390,11 +386,26 @@ void ditto_disk_close(struct ditto_disk *disk)
 
 int ditto_disk_init(void)
 {
+	int err = bioset_init(&access_set, POOL_ACCESSES, 0, BIOSET_NEED_BVECS);
+
+	if (err)
+		return err;
+	err = mempool_init_page_pool(&access_pages, POOL_ACCESSES, 0);
+	if (err)
+		goto no_pages;
 	disk_wq = alloc_workqueue("ditto_disk", 0, 0);
-	return disk_wq ? 0 : -ENOMEM;
+	if (disk_wq)
+		return 0;
+	err = -ENOMEM;
+	mempool_exit(&access_pages);
+no_pages:
+	bioset_exit(&access_set);
+	return err;
 }
 
 void ditto_disk_exit(void)
 {
 	destroy_workqueue(disk_wq);
+	mempool_exit(&access_pages);
+	bioset_exit(&access_set);
 }

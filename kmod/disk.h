@@ -7,7 +7,9 @@
 
 #include <linux/blk_types.h>
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -21,7 +23,7 @@ struct netlink_ext_ack;
 
 /**
  * struct ditto_disk - an attached backing device
- * @ref: one while it is attached, one for each request that it was given up with
+ * @ref: one while it is attached, one for each I/O that it was given up with
  * @free_work: closes it when the last of these has returned
  * @backing: holds the data
  * @meta: holds the metadata; not open where it is internal
@@ -29,9 +31,11 @@ struct netlink_ext_ack;
  * @meta_path: empty where the metadata is internal
  * @md: the superblock; under the resource's conf mutex
  * @pages: held while pages of bitmaps are written
+ * @lock: protects @under_way; taken in interrupts, innermost
+ * @under_way: what it has been given, see disk_io.h
  * @attach_id: random, of this attach
  * @unclean: it had not been detached in order, and has not been made whole since
- * @failed: an I/O error made it useless; never goes back to false
+ * @failed: an I/O error, or a command, made it useless; never goes back to false
  */
 struct ditto_disk {
 	struct kref ref;
@@ -42,6 +46,8 @@ struct ditto_disk {
 	char *meta_path;
 	struct ditto_md md;
 	struct mutex pages;
+	spinlock_t lock;
+	struct list_head under_way;
 	u64 attach_id;
 	bool unclean;
 	bool failed;
@@ -62,19 +68,19 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
 				   u32 node_id, struct netlink_ext_ack *extack);
 
 /*
- * Let go of the device. Where requests were given up with it, the device stays
+ * Let go of the device. Where I/O was given up with it, the device stays
  * open and the module loaded until all have returned (G7). May sleep.
  */
 void ditto_disk_close(struct ditto_disk *disk);
 
-/* For a request that is given up; any context. */
+/* For I/O that is given up; any context. */
 struct ditto_disk *ditto_disk_get(struct ditto_disk *disk);
 void ditto_disk_put(struct ditto_disk *disk);
 
 /**
  * ditto_disk_write_md() - make the superblock in memory the one on disk
  *
- * Durable when it returns 0. After an error the disk is marked failed.
+ * Durable when it returns 0. After an error, but -ENOMEM, the disk is marked failed.
  * Context: process, under the resource's conf mutex.
  */
 int ditto_disk_write_md(struct ditto_disk *disk);

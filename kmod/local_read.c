@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "local_read.h"
 
-#include <linux/bio.h>
-#include <linux/blkdev.h>
-
+#include "disk.h"
+#include "disk_io.h"
 #include "payload.h"
 
-static void read_end_io(struct bio *bio)
+static void read_done(void *owner, struct bio *bio, blk_status_t status)
 {
-	struct ditto_local_read *read = bio->bi_private;
+	struct ditto_local_read *read = owner;
 
-	read->status = bio->bi_status;
+	read->bio = bio;
+	read->status = status;
 	read->done(read);
 }
 
-void ditto_local_read_init(struct ditto_local_read *read, struct block_device *bdev,
+void ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk,
 			   u64 start, u32 size, bool guarding,
 			   void (*done)(struct ditto_local_read *read))
 {
@@ -23,15 +23,14 @@ void ditto_local_read_init(struct ditto_local_read *read, struct block_device *b
 	read->reader.range.start = start;
 	read->reader.range.last = start + size - 1;
 	read->reader.guarding = guarding;
+	read->disk = disk;
 	read->done = done;
-	read->bio = ditto_payload_alloc(bdev, REQ_OP_READ, start, size);
-	read->bio->bi_end_io = read_end_io;
-	read->bio->bi_private = read;
+	read->bio = ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ, start, size);
 }
 
 void ditto_local_read_submit(struct ditto_reader *reader)
 {
 	struct ditto_local_read *read = container_of(reader, struct ditto_local_read, reader);
 
-	submit_bio_noacct(read->bio);
+	ditto_disk_submit(read->disk, read->bio, ditto_payload_free, read_done, read);
 }

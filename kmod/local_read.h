@@ -10,24 +10,27 @@
 
 #include "core/stream.h"
 
-struct ditto_resource;
+struct ditto_disk;
 
 /**
  * struct ditto_local_read - a read of the local disk
  * @reader: the core's part
- * @bio: over pages of our own
+ * @disk: is read
+ * @bio: over pages of our own; while it is read, the disk's. NULL once the disk
+ *	was given up with it
  * @status: once it is done
  * @done: called in any context when the data is there, or is not
  */
 struct ditto_local_read {
 	struct ditto_reader reader;
+	struct ditto_disk *disk;
 	struct bio *bio;
 	blk_status_t status;
 	void (*done)(struct ditto_local_read *read);
 };
 
 /* Set up a read of @size bytes, at most 1 MiB. May sleep for memory. */
-void ditto_local_read_init(struct ditto_local_read *read, struct block_device *bdev,
+void ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk,
 			   u64 start, u32 size, bool guarding,
 			   void (*done)(struct ditto_local_read *read));
 

@@ -7,6 +7,7 @@
 #include "debug.h"
 #include "device.h"
 #include "disk.h"
+#include "disk_io.h"
 #include "netlink.h"
 #include "payload.h"
 #include "regions.h"
@@ -23,6 +24,9 @@ static int __init ditto_init(void)
 	err = ditto_payload_init();
 	if (err)
 		return err;
+	err = ditto_disk_io_init();
+	if (err)
+		goto no_disk_io;
 	err = ditto_disk_init();
 	if (err)
 		goto no_disk;
@@ -80,6 +84,8 @@ no_request:
 no_regions:
 	ditto_disk_exit();
 no_disk:
+	ditto_disk_io_exit();
+no_disk_io:
 	ditto_payload_exit();
 	return err;
 }

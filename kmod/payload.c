@@ -55,13 +55,32 @@ struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 of
 	return bio;
 }
 
+struct bio *ditto_payload_part(const struct bio *bio, u32 from, u32 bytes)
+{
+	u32 pages = DIV_ROUND_UP(from % PAGE_SIZE + bytes, PAGE_SIZE);
+	struct bio *part = bio_alloc_bioset(bio->bi_bdev, pages, bio->bi_opf, GFP_NOIO,
+					    &payload_set);
+
+	part->bi_iter.bi_sector = bio->bi_iter.bi_sector + (from >> SECTOR_SHIFT);
+	while (bytes) {
+		struct page *page = bio->bi_io_vec[from / PAGE_SIZE].bv_page;
+		u32 len = min_t(u32, bytes, PAGE_SIZE - from % PAGE_SIZE);
+
+		get_page(page);
+		__bio_add_page(part, page, len, from % PAGE_SIZE);
+		from += len;
+		bytes -= len;
+	}
+	return part;
+}
+
 void ditto_payload_free(struct bio *bio)
 {
 	unsigned int i;
 
 	/*
-	 * Not mempool_free() for a page that the network still refers to: the
-	 * pool would hand it out again. Dropping our reference is enough then.
+	 * Not mempool_free() for a page that the network or a part still refers
+	 * to: the pool would hand it out again. Dropping our reference is enough then.
 	 */
 	for (i = 0; i < bio->bi_vcnt; i++) {
 		struct page *page = bio->bi_io_vec[i].bv_page;

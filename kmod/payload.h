@@ -18,6 +18,12 @@
  */
 struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 offset, u32 bytes);
 
+/*
+ * A bio of its own over @bytes of @bio's pages, @from bytes on, for the same place;
+ * whichever of the two is freed last gives the pages back. May sleep.
+ */
+struct bio *ditto_payload_part(const struct bio *bio, u32 from, u32 bytes);
+
 /* Give the pages back and put the bio; any context. */
 void ditto_payload_free(struct bio *bio);
 

@@ -199,8 +199,6 @@ static int cool(struct ditto_resource *res)
 		err = ditto_disk_flush(res->disk);
 	if (!err)
 		err = ditto_bitmap_write(res);
-	if (err == -ENOMEM)
-		return 0;
 	if (err)
 		ditto_resource_disk_error(res);
 	spin_lock_irq(&res->stream_lock);

@@ -60,7 +60,8 @@ void ditto_syncer_sent(struct ditto_extent_io *io)
 {
 	struct ditto_peer *peer = io->peer;
 
-	ditto_payload_free(io->read.bio);
+	if (io->read.bio)
+		ditto_payload_free(io->read.bio);
 	io->read.bio = NULL;
 	/* The extent keeps the connection, that the peer, and that the resource. */
 	if (atomic_dec_and_test(&peer->sync.reads))
@@ -116,7 +117,7 @@ static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 	atomic_inc(&peer->sync.reads);
 	io->peer = peer;
 	io->conn = ditto_connection_get(conn);
-	ditto_local_read_init(&io->read, res->disk->backing.bdev, io->extent.start,
+	ditto_local_read_init(&io->read, res->disk, io->extent.start,
 			      io->extent.size, true, extent_read);
 	spin_lock_irq(&res->stream_lock);
 	if (peer->sync.running) {

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "device.h"
 #include "disk.h"
+#include "disk_io.h"
 #include "local_read.h"
 #include "log.h"
 #include "payload.h"
@@ -58,6 +59,7 @@ struct ditto_verify_ask {
 	struct ditto_connection *conn;
 	struct work_struct work;
 	struct bio *bio;
+	blk_status_t status;
 	u64 number;
 	u64 position;
 	u64 offset;
@@ -99,8 +101,7 @@ static void item_start(struct ditto_verify_item *item)
 
 	item->tries++;
 	item->spoiled = false;
-	ditto_local_read_init(&item->read, res->disk->backing.bdev, item->start, item->size, false,
-			      item_read);
+	ditto_local_read_init(&item->read, res->disk, item->start, item->size, false, item_read);
 	spin_lock_irq(&res->stream_lock);
 	item->number = ++res->verify.number;
 	ready = ditto_stream_read_begin(&res->stream, &item->read.reader);
@@ -432,7 +433,7 @@ static void answer_work(struct work_struct *work)
 	u32 i, count = blocks_of(ask->size);
 	__le32 *sums;
 
-	if (ask->bio->bi_status) {
+	if (ask->status) {
 		ditto_resource_event(ask->conn->res, DITTO_RES_DISK_FAILED);
 		ask_done(ask);
 		return;
@@ -446,10 +447,12 @@ static void answer_work(struct work_struct *work)
 	ask_done(ask);
 }
 
-static void answer_end_io(struct bio *bio)
+static void answer_read(void *owner, struct bio *bio, blk_status_t status)
 {
-	struct ditto_verify_ask *ask = bio->bi_private;
+	struct ditto_verify_ask *ask = owner;
 
+	ask->bio = bio;
+	ask->status = status;
 	queue_work(verify_wq, &ask->work);
 }
 
@@ -491,12 +494,12 @@ void ditto_verify_answer(struct ditto_applier *app)
 			list_move_tail(&ask->link, &due);
 	spin_unlock_irq(&app->lock);
 	list_for_each_entry_safe(ask, next, &due, link) {
+		struct ditto_disk *disk = ask->conn->res->disk;
+
 		atomic_inc(&app->answers);
-		ask->bio = ditto_payload_alloc(ask->conn->res->disk->backing.bdev, REQ_OP_READ,
-					       ask->offset, ask->size);
-		ask->bio->bi_end_io = answer_end_io;
-		ask->bio->bi_private = ask;
-		submit_bio_noacct(ask->bio);
+		ditto_disk_submit(disk, ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ,
+							    ask->offset, ask->size),
+				  ditto_payload_free, answer_read, ask);
 	}
 }
 

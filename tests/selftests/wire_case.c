@@ -376,6 +376,35 @@ static bool message(struct wire_test *test, const struct wire_case *c)
 	return send_message(test, c->value);
 }
 
+static bool has_written(const struct fake *fake)
+{
+	return fake->ack.written;
+}
+
+static bool has_written_extent(const struct fake *fake)
+{
+	return fake->ack.extents_written;
+}
+
+/* The largest extent, read before a write to its last sector that is there already. */
+static bool covered_extent(struct wire_test *test, const struct wire_case *c)
+{
+	struct ditto_wire_header write, extent;
+
+	(void)c;
+	wire_message(test, DITTO_WIRE_EXTENT, &extent);
+	wire_message(test, DITTO_WIRE_WRITE, &write);
+	extent.size = DITTO_WIRE_MAX_EXTENT;
+	write.flags = DITTO_WIREF_GUARD;
+	write.size = 512;
+	write.offset = extent.offset + extent.size - write.size;
+	memset(wire_payload, 0x5a, extent.size);
+	return fake_send(&test->fake, write.lane, &write, wire_payload, write.size) &&
+	       fake_serve(&test->fake, has_written, 5000 * time_scale()) &&
+	       fake_send(&test->fake, extent.lane, &extent, wire_payload, extent.size) &&
+	       fake_serve(&test->fake, has_written_extent, 5000 * time_scale());
+}
+
 static bool message_twice(struct wire_test *test, const struct wire_case *c)
 {
 	return send_message(test, c->value) && send_message(test, c->value);
@@ -689,6 +718,8 @@ const struct wire_case wire_cases[] = {
 	  false, false },
 	{ "control: an extent", AS_SECONDARY, STAGE_STREAM, message, DITTO_WIRE_EXTENT, NULL,
 	  false, false },
+	{ "control: an extent with a write on top", AS_SECONDARY, STAGE_STREAM, covered_extent, 0,
+	  NULL, false, false },
 
 	HELLO_CASE("another resource", HELLO_UUID, "peer serves another resource", true),
 	HELLO_CASE("another size", HELLO_SIZE, "bytes of data, this node", true),

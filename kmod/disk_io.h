@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * I/O of the local disk over pages of our own. Whoever asked for it need not
+ * wait for a disk that does not return it: while the disk has it, bio and pages
+ * belong to the I/O itself, and its owner is told of the end once, in time or
+ * when the disk is given up (G7).
+ *
+ * What users read and write without a copy, over their own pages, does not come
+ * here: nobody but the disk can end it (G12).
+ */
+#ifndef DITTO_DISK_IO_H
+#define DITTO_DISK_IO_H
+
+#include <linux/blk_types.h>
+#include <linux/types.h>
+
+struct ditto_disk;
+
+/**
+ * ditto_disk_done_fn - the end of an I/O, which @owner asked for
+ * @bio: the owner's again; NULL where it was given up, or had none
+ * @status: BLK_STS_IOERR where it was given up
+ *
+ * Context: any.
+ */
+typedef void (*ditto_disk_done_fn)(void *owner, struct bio *bio, blk_status_t status);
+
+/**
+ * ditto_disk_submit() - have the disk do @bio
+ * @bio: for a device of @disk; from ditto_payload_alloc()
+ * @release: frees it where nobody is left who would
+ *
+ * Where the disk has failed it ends before this returns.
+ * Context: process, GFP_NOIO.
+ */
+void ditto_disk_submit(struct ditto_disk *disk, struct bio *bio, void (*release)(struct bio *bio),
+		       ditto_disk_done_fn done, void *owner);
+
+/* The same for zeroes, bytes [@start, @start + @size) of the backing device. */
+void ditto_disk_zero(struct ditto_disk *disk, u64 start, u64 size, ditto_disk_done_fn done,
+		     void *owner);
+
+/**
+ * ditto_disk_give_up() - end all that the disk has, as failed
+ *
+ * The disk is marked failed already. Context: process; needs no lock of the
+ * resource's, so that it ends the wait of whoever holds conf.
+ * Return: how many they were.
+ */
+u32 ditto_disk_give_up(struct ditto_disk *disk);
+
+/*
+ * The same for the one I/O of @owner, which is not told. Return: false where it
+ * has ended, and the owner is being told, already. Any context.
+ */
+bool ditto_disk_forsake(struct ditto_disk *disk, void *owner);
+
+int ditto_disk_io_init(void);
+void ditto_disk_io_exit(void);
+
+#endif /* DITTO_DISK_IO_H */
