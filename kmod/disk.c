@@ -260,7 +260,7 @@ static const char *why_not_opened(int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return "something else uses it: a mount, or another driver";
+		return "something else uses it: a mount, a driver, or I/O that was given up with it";
 	case -ENOENT:
 		return "no such device";
 	case -ENOTBLK:

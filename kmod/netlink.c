@@ -93,6 +93,11 @@ static const struct nla_policy role_policy[DITTO_A_MAX + 1] = {
 						  DITTO_FLAG_ASSUME_EQUAL),
 };
 
+static const struct nla_policy detach_policy[DITTO_A_MAX + 1] = {
+	[DITTO_A_NAME]		= NAME_POLICY,
+	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_FORCE),
+};
+
 static const struct nla_policy verify_policy[DITTO_A_MAX + 1] = {
 	[DITTO_A_NAME]		= NAME_POLICY,
 	[DITTO_A_FLAGS]		= NLA_POLICY_MASK(NLA_U32, DITTO_FLAG_STOP),
@@ -114,6 +119,31 @@ static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
 static int missing_attr(struct genl_info *info, const char *name)
 {
 	return ditto_refuse(info->extack, -EINVAL, "attribute %s is missing", name);
+}
+
+static u32 get_flags(struct genl_info *info)
+{
+	return info->attrs[DITTO_A_FLAGS] ? nla_get_u32(info->attrs[DITTO_A_FLAGS]) : 0;
+}
+
+static bool forces_detach(struct genl_info *info)
+{
+	return info->genlhdr->cmd == DITTO_CMD_DETACH && get_flags(info) & DITTO_FLAG_FORCE;
+}
+
+/* What ends the wait of whoever holds conf has to come before it is taken. */
+static int lock_conf(struct ditto_resource *res, struct genl_info *info)
+{
+	int err = forces_detach(info) ? ditto_resource_give_up_disk(res, info->extack) : 0;
+
+	if (err)
+		return err;
+	if (mutex_lock_killable(&res->conf))
+		return -EINTR;
+	if (!res->dead)
+		return 0;
+	mutex_unlock(&res->conf);
+	return ditto_refuse(info->extack, -ENOENT, "the resource is going down");
 }
 
 /*
@@ -138,15 +168,10 @@ static int pre_doit(DITTO_GENL_OPS *ops, struct sk_buff *skb, struct genl_info *
 	info->user_ptr[0] = res;
 	if (info->genlhdr->cmd == DITTO_CMD_RESOURCE_GET)
 		return 0;
-	if (mutex_lock_killable(&res->conf)) {
+	err = lock_conf(res, info);
+	if (err)
 		ditto_resource_put(res);
-		return -EINTR;
-	}
-	if (!res->dead)
-		return 0;
-	mutex_unlock(&res->conf);
-	ditto_resource_put(res);
-	return ditto_refuse(info->extack, -ENOENT, "the resource is going down");
+	return err;
 }
 
 static void post_doit(DITTO_GENL_OPS *ops, struct sk_buff *skb,
@@ -389,7 +414,7 @@ static int do_attach(struct sk_buff *skb, struct genl_info *info)
 
 static int do_detach(struct sk_buff *skb, struct genl_info *info)
 {
-	return ditto_resource_detach(info->user_ptr[0], info->extack);
+	return ditto_resource_detach(info->user_ptr[0], forces_detach(info), info->extack);
 }
 
 static int do_connect(struct sk_buff *skb, struct genl_info *info)
@@ -444,11 +469,6 @@ static int do_lanes(struct sk_buff *skb, struct genl_info *info)
 	if (!err)
 		ditto_state_refresh(peer->res);
 	return err;
-}
-
-static u32 get_flags(struct genl_info *info)
-{
-	return info->attrs[DITTO_A_FLAGS] ? nla_get_u32(info->attrs[DITTO_A_FLAGS]) : 0;
 }
 
 static int do_role(struct sk_buff *skb, struct genl_info *info)
@@ -545,7 +565,7 @@ static const struct genl_ops ops[] = {
 	DO(DITTO_CMD_PEER_NEW, do_peer_new, peer_new_policy),
 	DO(DITTO_CMD_PEER_DEL, do_peer_del, peer_policy),
 	DO(DITTO_CMD_ATTACH, do_attach, attach_policy),
-	DO(DITTO_CMD_DETACH, do_detach, name_policy),
+	DO(DITTO_CMD_DETACH, do_detach, detach_policy),
 	DO(DITTO_CMD_CONNECT, do_connect, peer_policy),
 	DO(DITTO_CMD_DISCONNECT, do_disconnect, peer_policy),
 	DO(DITTO_CMD_LANES, do_lanes, lanes_policy),

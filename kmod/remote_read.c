@@ -41,6 +41,17 @@ static bool is_good(const struct ditto_resource *res, u32 node)
 	       !test_bit(DITTO_CONN_FAILED, &peer->connection->flags);
 }
 
+bool ditto_remote_read_possible(const struct ditto_resource *res)
+{
+	u32 node;
+
+	lockdep_assert_held(&res->stream_lock);
+	for (node = 0; node < DITTO_MAX_NODES; node++)
+		if (is_good(res, node))
+			return true;
+	return false;
+}
+
 /* Members but @tried take turns. Return: a connection with a reference, or NULL. */
 static struct ditto_connection *choose(struct ditto_resource *res, u32 tried)
 {

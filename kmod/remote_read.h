@@ -66,6 +66,9 @@ struct ditto_remote_reads {
 	struct work_struct work;
 };
 
+/* On a Primary: is there any member that could serve a read? Under stream_lock. */
+bool ditto_remote_read_possible(const struct ditto_resource *res);
+
 /* Have @read served by a peer; it ends in ditto_device_read_end(). Any context. */
 void ditto_remote_read_submit(struct ditto_remote_read *read);
 

@@ -6,10 +6,12 @@
 #include <net/netns/generic.h>
 
 #include "bitmap.h"
+#include "connection.h"
 #include "debug.h"
 #include "demote.h"
 #include "device.h"
 #include "disk.h"
+#include "disk_io.h"
 #include "event.h"
 #include "gate.h"
 #include "log.h"
@@ -179,6 +181,8 @@ static void drop_disk(struct ditto_resource *res)
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i])
 			ditto_bitmap_free(res->peers[i]);
+	/* What was said of this one is not to be taken for the next. */
+	clear_bit(DITTO_RES_DISK_FAILED, &res->events);
 	clear_bit(DITTO_RES_DISK_REPORTED, &res->events);
 	ditto_disk_close(disk);
 }
@@ -190,6 +194,13 @@ int ditto_resource_attach(struct ditto_resource *res, const char *path, const ch
 	int err;
 
 	lockdep_assert_held(&res->conf);
+	if (res->disk && READ_ONCE(res->disk->failed) && res->role == DITTO_ROLE_PRIMARY)
+		return ditto_refuse(extack, -EBUSY,
+				    "%s has failed, and a Primary takes no other disk: demote this node, then detach",
+				    res->disk->path);
+	if (res->disk && READ_ONCE(res->disk->failed))
+		return ditto_refuse(extack, -EBUSY, "%s has failed: detach it first",
+				    res->disk->path);
 	if (res->disk)
 		return ditto_refuse(extack, -EBUSY, "%s is attached already", res->disk->path);
 	disk = ditto_disk_open(path, meta_path, res->uuid, res->node_id, extack);
@@ -218,19 +229,50 @@ int ditto_resource_attach(struct ditto_resource *res, const char *path, const ch
 	return 0;
 }
 
+/* Where only the disk is to blame, the connection stays wanted. */
+static void end_session(struct ditto_peer *peer, bool failed)
+{
+	if (!failed) {
+		ditto_session_disconnect(peer, DITTO_BYE_DOWN);
+	} else if (peer->connection) {
+		ditto_connection_bye(peer->connection, DITTO_BYE_DISK, false,
+				     "the local disk has failed");
+		ditto_session_lost(peer);
+	}
+}
+
+static void end_sessions(struct ditto_resource *res)
+{
+	bool failed = READ_ONCE(res->disk->failed);
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i])
+			end_session(res->peers[i], failed);
+}
+
+/* Wait for the disk, and then no longer. */
+static int await_idle(struct ditto_resource *res)
+{
+	int err = ditto_role_wait_idle(res);
+
+	if (err != -ETIMEDOUT)
+		return err;
+	ditto_warn(res, "%s does not return what it was given", res->disk->path);
+	ditto_role_disk_failed(res);
+	return ditto_role_wait_idle(res);
+}
+
 /* Connections end, all writes come back, the metadata says that all is well. */
 static int quiesce(struct ditto_resource *res, struct netlink_ext_ack *extack)
 {
 	struct ditto_md *md = &res->disk->md;
-	u32 i;
 	int err;
 
 	ditto_role_await_settled(res);
-	for (i = 0; i < DITTO_MAX_NODES; i++)
-		if (res->peers[i])
-			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
+	end_sessions(res);
 	ditto_reader_fail(res);
-	err = ditto_role_wait_idle(res);
+	err = await_idle(res);
 	if (err)
 		return ditto_refuse(extack, err, "%s does not return what it was given",
 				    res->disk->path);
@@ -281,18 +323,83 @@ static bool is_needed(struct ditto_resource *res)
 	       !ditto_role_covered(res);
 }
 
-int ditto_resource_detach(struct ditto_resource *res, struct netlink_ext_ack *extack)
+/*
+ * Under stream_lock. What a lost peer holds does not count, and neither does a peer
+ * whose loss the state machine has not come to yet.
+ */
+static bool is_last_copy(struct ditto_resource *res)
+{
+	u32 i;
+
+	if (READ_ONCE(res->disk->failed) || READ_ONCE(res->disk_state) < DITTO_DISK_CONSISTENT)
+		return false;
+	if (res->role == DITTO_ROLE_PRIMARY)
+		return !ditto_remote_read_possible(res);
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		const struct ditto_peer *peer = res->peers[i];
+
+		if (peer && peer->connection &&
+		    READ_ONCE(peer->disk_state) == DITTO_DISK_UP_TO_DATE &&
+		    !test_bit(DITTO_CONN_FAILED, &peer->connection->flags))
+			return false;
+	}
+	return true;
+}
+
+int ditto_resource_give_up_disk(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	struct ditto_disk *disk;
+	bool last = false;
+
+	spin_lock_irq(&res->stream_lock);
+	disk = res->disk;
+	if (disk) {
+		ditto_disk_get(disk);
+		last = is_last_copy(res);
+	}
+	if (disk && !last) {
+		WRITE_ONCE(disk->failed, true);
+		/* While it is this disk that the state machine finds. */
+		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (!disk)
+		return ditto_refuse(extack, -ENXIO, "no disk is attached");
+	if (!last)
+		ditto_disk_give_up(disk);
+	ditto_disk_put(disk);
+	if (!last)
+		return 0;
+	if (READ_ONCE(res->role) == DITTO_ROLE_PRIMARY)
+		return ditto_refuse(extack, -ENODATA,
+				    "no peer has all the data: this is the last good copy; connect a peer and wait for its resync first");
+	return ditto_refuse(extack, -ENODATA,
+			    "no connected peer is UpToDate: this may be the last good copy; connect one first, or take the resource down");
+}
+
+static int detach_given_up(struct ditto_resource *res, struct netlink_ext_ack *extack)
+{
+	if (!READ_ONCE(res->disk->failed))
+		return ditto_refuse(extack, -EBUSY, "%s was attached meanwhile", res->disk->path);
+	ditto_role_disk_failed(res);
+	/* It is of no use, but the device's users are not done yet. */
+	if (res->role == DITTO_ROLE_PRIMARY || READ_ONCE(res->device->openers))
+		return 0;
+	return take_down_disk(res, extack);
+}
+
+int ditto_resource_detach(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack)
 {
 	int err;
 
 	lockdep_assert_held(&res->conf);
 	if (!res->disk)
 		return ditto_refuse(extack, -ENXIO, "no disk is attached");
-	if (is_needed(res))
+	if (!force && is_needed(res))
 		return ditto_refuse(extack, -ENODATA,
 				    "no connected peer is known to have all that %s has, and it may be the last good copy: connect such a peer first, or take the resource down",
 				    res->disk->path);
-	err = take_down_disk(res, extack);
+	err = force ? detach_given_up(res, extack) : take_down_disk(res, extack);
 	if (!err)
 		ditto_state_refresh(res);
 	return err;
@@ -364,7 +471,7 @@ static void resource_abandon(struct ditto_resource *res)
 		ditto_reader_fail(res);
 		ditto_device_end(res->device);
 		blk_mark_disk_dead(res->device->disk);
-		if (ditto_role_drain(res, DITTO_GATE_ROLE) || ditto_role_wait_idle(res)) {
+		if (ditto_role_drain(res, DITTO_GATE_ROLE) || await_idle(res)) {
 			/* The disk keeps what it has: it, and we, stay for good. */
 			ditto_warn(res, "%s does not return its I/O: left behind", res->disk->path);
 			mutex_unlock(&res->conf);

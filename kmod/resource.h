@@ -164,14 +164,37 @@ int ditto_resource_new(struct net *net, const char *name, const u8 *uuid, u32 no
 /**
  * ditto_resource_del() - the opposite, connections and disk included
  *
- * Context: process. Bounded by DITTO_DISK_TIMEOUT_MS and DITTO_ROLE_TIMEOUT_MS.
+ * A disk that does not return what it has been given is given up when that time
+ * has passed. Context: process. Bounded by DITTO_DISK_TIMEOUT_MS and twice
+ * DITTO_ROLE_TIMEOUT_MS.
  * Return: 0, -EBUSY where the device is in use, -EINTR where killed.
  */
 int ditto_resource_del(struct ditto_resource *res, struct netlink_ext_ack *extack);
 
 int ditto_resource_attach(struct ditto_resource *res, const char *path, const char *meta_path,
 			  struct netlink_ext_ack *extack);
-int ditto_resource_detach(struct ditto_resource *res, struct netlink_ext_ack *extack);
+
+/**
+ * ditto_resource_detach() - let go of the disk
+ * @force: it has been given up
+ *
+ * With @force, the disk of a Primary, or of a device that is open, stays as Failed:
+ * the device goes on without it.
+ *
+ * Context: process, under conf. Bounded as ditto_resource_del() is.
+ * Return: 0; -ENXIO without a disk; -EBUSY while the device is in use; -ETIMEDOUT, -EINTR.
+ */
+int ditto_resource_detach(struct ditto_resource *res, bool force, struct netlink_ext_ack *extack);
+
+/**
+ * ditto_resource_give_up_disk() - nobody waits for the disk any more
+ *
+ * It counts as failed, and whoever waits for it, with or without conf, is told so.
+ *
+ * Context: process, without conf: that may be held by one who waits for the disk.
+ * Return: 0; -ENXIO without a disk; -ENODATA where it holds the last good copy.
+ */
+int ditto_resource_give_up_disk(struct ditto_resource *res, struct netlink_ext_ack *extack);
 
 /* Tell the state machine; from any context. */
 void ditto_resource_event(struct ditto_resource *res, enum ditto_resource_event event);

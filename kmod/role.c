@@ -8,6 +8,7 @@
 #include "core/history.h"
 #include "device.h"
 #include "disk.h"
+#include "disk_io.h"
 #include "event.h"
 #include "gate.h"
 #include "limits.h"
@@ -492,13 +493,15 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events))
 		ditto_warn(res, "disk %s has failed", res->disk->path);
 	WRITE_ONCE(res->disk->failed, true);
+	count = ditto_disk_give_up(res->disk);
+	if (res->role == DITTO_ROLE_PRIMARY)
+		count += ditto_request_give_up(res);
+	if (count)
+		ditto_warn(res, "%u reads and writes that %s has not returned are given up with it",
+			   count, res->disk->path);
 	if (res->role == DITTO_ROLE_PRIMARY) {
 		if (READ_ONCE(res->stream.disk) >= DITTO_STREAM_DISK_ABSENT)
 			return;
-		count = ditto_request_give_up(res);
-		if (count)
-			ditto_warn(res, "%u writes that %s has not returned are given up with it",
-				   count, res->disk->path);
 		ditto_role_lose_targets(res, "the Primary's disk has failed");
 		ditto_roster_without_disk(res);
 		return;

@@ -79,7 +79,10 @@ void ditto_role_orphans(struct ditto_resource *res, u32 source, u64 logged);
  */
 void ditto_role_await_settled(struct ditto_resource *res);
 
-/* An I/O error: the disk is of no use any more. */
+/*
+ * An I/O error, or an administrator: the disk is of no use any more, and nobody
+ * waits for it.
+ */
 void ditto_role_disk_failed(struct ditto_resource *res);
 
 /* A verify has ended: whoever differs is brought up to date. */

@@ -165,8 +165,14 @@ int kernel_attach(struct kernel *k, const char *name, const char *disk_path,
 		  const char *meta_path, struct why *why);
 
 /**
+ * kernel_detach() - take the disk away
+ * @force: without waiting for it
+ */
+int kernel_detach(struct kernel *k, const char *name, bool force, struct why *why);
+
+/**
  * kernel_command() - a command that takes a resource and nothing else
- * @cmd: DITTO_CMD_DETACH, _SYNC_PAUSE, _SYNC_RESUME, _IO_SUSPEND
+ * @cmd: DITTO_CMD_RESOURCE_DEL, _SYNC_PAUSE, _SYNC_RESUME, _IO_SUSPEND
  */
 int kernel_command(struct kernel *k, uint32_t cmd, const char *name, struct why *why);
 

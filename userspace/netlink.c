@@ -187,6 +187,19 @@ int kernel_attach(struct kernel *k, const char *name, const char *disk_path,
 	return run(k, nlh, why);
 }
 
+/* Run @nlh with DITTO_A_FLAGS, where there are any. */
+static int run_flags(struct kernel *k, struct nlmsghdr *nlh, uint32_t flags, struct why *why)
+{
+	if (flags)
+		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, flags);
+	return run(k, nlh, why);
+}
+
+int kernel_detach(struct kernel *k, const char *name, bool force, struct why *why)
+{
+	return run_flags(k, begin(k, DITTO_CMD_DETACH, name), force ? DITTO_FLAG_FORCE : 0, why);
+}
+
 int kernel_command(struct kernel *k, uint32_t cmd, const char *name, struct why *why)
 {
 	return run(k, begin(k, cmd, name), why);
@@ -212,27 +225,17 @@ int kernel_role(struct kernel *k, const char *name, uint32_t role, uint32_t flag
 	struct nlmsghdr *nlh = begin(k, DITTO_CMD_ROLE, name);
 
 	mnl_attr_put_u32(nlh, DITTO_A_ROLE, role);
-	if (flags)
-		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, flags);
-	return run(k, nlh, why);
+	return run_flags(k, nlh, flags, why);
 }
 
 int kernel_verify(struct kernel *k, const char *name, bool stop, struct why *why)
 {
-	struct nlmsghdr *nlh = begin(k, DITTO_CMD_VERIFY, name);
-
-	if (stop)
-		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, DITTO_FLAG_STOP);
-	return run(k, nlh, why);
+	return run_flags(k, begin(k, DITTO_CMD_VERIFY, name), stop ? DITTO_FLAG_STOP : 0, why);
 }
 
 int kernel_resume_io(struct kernel *k, const char *name, bool fail, struct why *why)
 {
-	struct nlmsghdr *nlh = begin(k, DITTO_CMD_IO_RESUME, name);
-
-	if (fail)
-		mnl_attr_put_u32(nlh, DITTO_A_FLAGS, DITTO_FLAG_FAIL);
-	return run(k, nlh, why);
+	return run_flags(k, begin(k, DITTO_CMD_IO_RESUME, name), fail ? DITTO_FLAG_FAIL : 0, why);
 }
 
 int kernel_lanes(struct kernel *k, const char *name, uint32_t peer_id,

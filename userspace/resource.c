@@ -132,12 +132,13 @@ int verb_down(struct tool *tool, int argc, char **argv)
 
 int verb_detach(struct tool *tool, int argc, char **argv)
 {
+	struct kernel *k = tool_kernel(tool);
+	struct why why;
+
 	(void)argc;
-	if (tool->force) {
-		fprintf(stderr, "ditto: detach --force: not in this version\n");
+	if (!k)
 		return EXIT_FAILED;
-	}
-	return run_command(tool, DITTO_CMD_DETACH, argv[0]);
+	return kernel_detach(k, argv[0], tool->force, &why) ? tool_fail(argv[0], &why) : EXIT_DONE;
 }
 
 int verb_pause_sync(struct tool *tool, int argc, char **argv)

@@ -136,12 +136,16 @@ const struct verb verbs[] = {
 		"ditto attach r0\n",
 	}, {
 		"detach", verb_detach, 1, 1, OPTION_FORCE, ALL_FILES,
-		"RESOURCE|all",
+		"RESOURCE|all [--force]",
 		"let go of the disk",
 		"Refused while the device is open; the message names the holder. Refused, too,\n"
 		"where no connected peer has all that this disk has: it may be the last good\n"
-		"copy.\n",
-		"ditto detach r0\n",
+		"copy.\n\n"
+		"  --force  give up a disk that returns errors, or nothing, without waiting\n"
+		"           for it. A Primary's device goes on with the disks of the peers;\n"
+		"           refused where no peer has a good copy. Reads that the disk has\n"
+		"           already been given end when it returns them\n",
+		"ditto detach r0 --force\n"
 	}, {
 		"events", verb_events, 0, 0, OPTION_JSON, ALL_NONE,
 		"[--json]",

@@ -140,8 +140,8 @@ within 40 "$what: detach on b ends" ditto b detach "$RES"
 within 40 "$what: down on b ends" ditto b down "$RES"
 thaw b
 load_stop || fail "$what: the load has seen it"
-ok "$what: b goes down once its disk answers" wait_for 20 "b down" down_at_last b
-ok "$what: b comes up" ditto b up "$RES"
+ok "$what: b is down" down_at_last b
+ok "$what: b comes up once its disk answers" wait_for 20 "b up" ditto b up "$RES"
 back_in_sync "$what"
 
 what="the Primary's disk frozen"

@@ -88,7 +88,9 @@ static const struct command commands[] = {
 	{ "ATTACH", DITTO_CMD_ATTACH, {
 		NAME, { DITTO_A_DISK_PATH, KIND_TEXT, true, 0, { 0 } },
 		{ DITTO_A_META_PATH, KIND_TEXT, false, 0, { 0 } } } },
-	{ "DETACH", DITTO_CMD_DETACH, { NAME } },
+	{ "DETACH", DITTO_CMD_DETACH, {
+		NAME, { DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_FORCE,
+			{ DITTO_FLAG_STOP, 1u << 31 } } } },
 	{ "CONNECT", DITTO_CMD_CONNECT, { NAME, PEER_ID } },
 	{ "DISCONNECT", DITTO_CMD_DISCONNECT, { NAME, PEER_ID } },
 	{ "LANES", DITTO_CMD_LANES, {

@@ -126,6 +126,12 @@ int kernel_attach(struct kernel *k, const char *name, const char *disk_path,
 	return ask(why, "attach:%s:%s", disk_path, meta_path ? meta_path : "-");
 }
 
+int kernel_detach(struct kernel *k, const char *name, bool force, struct why *why)
+{
+	(void)k;
+	return ask(why, "detach:%s:%d", name, force);
+}
+
 int kernel_command(struct kernel *k, uint32_t cmd, const char *name, struct why *why)
 {
 	(void)k;
@@ -322,8 +328,7 @@ static void test_simple(void)
 	ok(!run(verb_demote, &tool, NULL) && was("role:1:0"), "demote");
 	snprintf(expected, sizeof(expected), "cmd%u:r0", DITTO_CMD_RESOURCE_DEL);
 	ok(!run(verb_down, &tool, NULL) && was(expected), "down");
-	snprintf(expected, sizeof(expected), "cmd%u:r0", DITTO_CMD_DETACH);
-	ok(!run(verb_detach, &tool, NULL) && was(expected), "detach");
+	ok(!run(verb_detach, &tool, NULL) && was("detach:r0:0"), "detach");
 	ok(!run(verb_attach, &tool, NULL) && was("attach:/dev/a:-"), "attach");
 	snprintf(expected, sizeof(expected), "cmd%u:r0", DITTO_CMD_SYNC_PAUSE);
 	ok(!run(verb_pause_sync, &tool, NULL) && was(expected), "pause-sync");
@@ -346,6 +351,7 @@ static void test_simple(void)
 	tool.force = true;
 	tool.assume_equal = false;
 	ok(!run(verb_demote, &tool, NULL) && was("role:1:1"), "demote --force");
+	ok(!run(verb_detach, &tool, NULL) && was("detach:r0:1"), "detach --force");
 	failing = "role:2:1";
 	ok(run(verb_promote, &tool, NULL) == EXIT_FAILED && says("ditto: r0: scripted failure"),
 	   "the kernel's text is printed");

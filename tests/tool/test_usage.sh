@@ -89,8 +89,6 @@ id = 0
 address = 10.0.0.1:7900
 disk = $dir/disk
 END
-run ditto detach r0 --force
-check "detach --force is refused by name" ended 1 "detach --force: not in this version"
 
 if [ -e /sys/module/ditto ]; then
 	skip "without the module it says what to do" "the module is loaded"

@@ -52,6 +52,12 @@
  *
  * DITTO_CMD_DETACH
  *	DITTO_A_NAME
+ *	DITTO_A_FLAGS: DITTO_FLAG_FORCE gives the disk up: it is waited for no
+ *	longer, whatever it has been given. -ENODATA where no other good copy is
+ *	known. On a Primary, and while the device is open, the disk stays as
+ *	Failed and the device goes on with the peers' disks; else it is detached.
+ *	What it has not returned by then keeps it open, and the module loaded;
+ *	the kernel log names it.
  *
  * DITTO_CMD_CONNECT
  *	DITTO_A_NAME, DITTO_A_PEER_ID
