@@ -626,3 +626,23 @@ void ditto_stream_read_end(struct ditto_stream *s, struct ditto_reader *r)
 {
 	ditto_ranges_remove(&s->ranges, &r->range);
 }
+
+bool ditto_stream_repair_begin(struct ditto_stream *s, struct ditto_reader *r)
+{
+	struct ditto_range *range;
+
+	for (range = ditto_ranges_first(&s->ranges, r->range.start, r->range.last); range;
+	     range = ditto_ranges_next(range, r->range.start, r->range.last)) {
+		/* In the set until every follower has written it. */
+		if (range->kind == DITTO_RANGE_ENTRY)
+			return false;
+	}
+	r->guarding = false;
+	return ditto_stream_read_begin(s, r);
+}
+
+bool ditto_stream_repair_end(struct ditto_stream *s, struct ditto_reader *r)
+{
+	ditto_stream_read_end(s, r);
+	return !r->crossed;
+}

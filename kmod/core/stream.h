@@ -117,7 +117,7 @@ struct ditto_entry {
  * @guarding: entries that cross it must carry DITTO_ENTRYF_GUARD: an extent's
  *	reader lives until the target has acknowledged the extent as written, not
  *	just until the data is read, or a write may overtake it unguarded
- * @crossed: an overlapping entry has been added since (verify)
+ * @crossed: an overlapping entry has been added since (verify, repair)
  */
 struct ditto_reader {
 	struct list_head ready;
@@ -387,5 +387,25 @@ struct ditto_entry *ditto_stream_oldest(struct ditto_stream *s, u32 node);
  */
 bool ditto_stream_read_begin(struct ditto_stream *s, struct ditto_reader *r);
 void ditto_stream_read_end(struct ditto_stream *s, struct ditto_reader *r);
+
+/**
+ * ditto_stream_repair_begin() - a range that the local disk cannot read is written anew
+ * @r: range is set by the caller
+ *
+ * What a member reads from here on, all that was ever written to the range, may be
+ * written once more, as an entry like any other, where nothing has crossed it by
+ * then: see ditto_stream_repair_end(). Every disk has it already, so that it does no
+ * harm there, and later writes come after it everywhere.
+ *
+ * Return: false, and @r is not used, where a write to the range is under way: a
+ * member may not have it yet.
+ */
+bool ditto_stream_repair_begin(struct ditto_stream *s, struct ditto_reader *r);
+
+/*
+ * The data is there, or does not come. Return: may it be added in this same step?
+ * Where a write has crossed it, it is not what the disks hold any more.
+ */
+bool ditto_stream_repair_end(struct ditto_stream *s, struct ditto_reader *r);
 
 #endif /* DITTO_CORE_STREAM_H */

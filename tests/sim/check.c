@@ -87,8 +87,7 @@ static void check_claim(const struct node *n)
 	}
 }
 
-/* Does it serve the reads of a Primary without a disk (kmod/remote_read.c)? */
-static bool serves(const struct node *n, u32 peer)
+bool check_serves(const struct node *n, u32 peer)
 {
 	return follows(n, peer) && node_member(n, peer) && !n->peers[peer].joining &&
 	       !nodes[peer].failed;
@@ -108,7 +107,7 @@ void check_copies(bool quiet)
 		for (peer = 0; peer < SIM_NODES && n->primary; peer++) {
 			if (peer == i)
 				continue;
-			if (n->failed && serves(n, peer))
+			if (n->failed && check_serves(n, peer))
 				oracle_check_reads(n->timeline, &nodes[peer].disk);
 			if (follows(n, peer) && !n->failed)
 				check_follower(n, peer);

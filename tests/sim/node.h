@@ -134,7 +134,10 @@ struct peer {
  * struct request - see kmod/request.h
  * @link: in node.requests
  * @io: of the local leg, while the disk has it
- * @write: the oracle's; NULL for what the state machine says
+ * @repair: what it is the request of, until it is added
+ * @repairs: it is a repair's
+ * @write: the oracle's; NULL for what the state machine says, and for repairs: the
+ *	oracle has heard of what they write
  */
 struct request {
 	struct ditto_entry entry;
@@ -146,6 +149,8 @@ struct request {
 	bool user;
 	bool preflush;
 	bool heated;
+	struct repair *repair;
+	bool repairs;
 	struct disk_io *io;
 	struct write *write;
 	struct ditto_wire_roster roster;
@@ -153,6 +158,19 @@ struct request {
 	struct ditto_wire_bits bits;
 	u64 words[1];
 	u32 joins;
+};
+
+/**
+ * struct repair - a range that the local disk could not read is written anew
+ * @link: in node.repairs, until a member's data is there
+ * @reader: in the stream's ranges, until it is added
+ * @data: as a member holds it, once it has been read
+ */
+struct repair {
+	struct list_head link;
+	struct node *node;
+	struct ditto_reader reader;
+	u64 *data;
 };
 
 /* See struct ditto_applier_word. */
@@ -216,6 +234,7 @@ struct node {
 	struct ditto_account account;
 	struct regions regions;
 	struct list_head requests;
+	struct list_head repairs;
 	struct list_head submit;
 	struct list_head submit_readers;
 	struct list_head roster_done;
@@ -325,12 +344,22 @@ void request_set(struct node *n, u32 node, u64 start, u64 size);
 /* Memory is short. */
 void request_fold(struct node *n, u32 most);
 void request_absent(struct node *n, u32 node, u64 durable, struct ditto_stream_out *out);
+/* A member's data is there. */
+void request_repair(struct repair *repair);
 void request_put(struct request *r);
 /* Do not wait for what a failed disk was given. */
 void request_give_up(struct node *n);
 void request_dispatch(struct node *n, struct ditto_stream_out *out);
 bool request_submit_due(const struct node *n);
 void request_submit_work(struct node *n);
+
+/* repair.c */
+/* The local disk cannot read [@first, @first + @count). */
+void repair_begin(struct node *n, u32 first, u32 count);
+bool repair_due(const struct node *n);
+/* A member's disk is read, or what it held arrives. */
+void repair_step(struct node *n);
+void repair_end(struct repair *r);
 
 /* applier.c */
 void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start *start);
@@ -407,6 +436,8 @@ void state_run(struct node *n);
 
 /* check.c: G2 and G3; @quiet: nothing is on its way anywhere. */
 void check_copies(bool quiet);
+/* Would @n, a Primary, have @peer serve a read? */
+bool check_serves(const struct node *n, u32 peer);
 void check_order(void);
 
 /* cover.c: G2 for each pair of disks, whoever loses power now. */

@@ -135,11 +135,20 @@ static void request_add(struct request *r)
 	u32 first = 0, count = 0;
 	bool ready;
 
+	if (r->repair && (!ditto_stream_repair_end(&n->stream, &r->repair->reader) || n->failed)) {
+		repair_end(r->repair);
+		free_local(r);
+		request_put(r);
+		return;
+	}
 	if (has_range(r) && !n->failed) {
 		heat = regions_take(n, &r->regions, range->start, range->last,
 				    n->stream.position + 1);
-		if (heat == DITTO_HEAT_FULL)
+		if (heat == DITTO_HEAT_FULL) {
+			if (r->repair)
+				ditto_stream_repair_begin(&n->stream, &r->repair->reader);
 			return;
+		}
 		r->heated = true;
 	}
 	if (has_range(r)) {
@@ -151,12 +160,16 @@ static void request_add(struct request *r)
 	}
 	if (heat == DITTO_HEAT_COLD)
 		r->entry.flags |= DITTO_ENTRYF_COLD;
-	r->write = oracle_submit(n->timeline, first, count, r->data, !count, r->preflush,
-				 r->entry.flags & DITTO_ENTRYF_DURABLE);
+	if (!r->repairs)
+		r->write = oracle_submit(n->timeline, first, count, r->data, !count, r->preflush,
+					 r->entry.flags & DITTO_ENTRYF_DURABLE);
+	if (r->repair)
+		node_free(n, r->repair);
+	r->repair = NULL;
 	ready = ditto_stream_add(&n->stream, &r->entry);
 	note("node %u: kind %u of %u+%u flags %x is entry %llu epoch %llu overlap %llu, write %llu",
 	     n->id, r->entry.kind, first, count, r->entry.flags, r->entry.position,
-	     r->entry.epoch, r->entry.overlap, r->write->id);
+	     r->entry.epoch, r->entry.overlap, r->write ? r->write->id : 0);
 	/* On a failed disk that is its end. */
 	if (ready)
 		submit_local(r);
@@ -184,6 +197,21 @@ void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags)
 		r->data = node_alloc(n, count * sizeof(u64));
 		oracle_values(first, count, r->data);
 	}
+	r->regions.hot = request_hot;
+	r->regions.retry = request_retry;
+	request_add(r);
+}
+
+void request_repair(struct repair *repair)
+{
+	struct request *r = request_new(repair->node, DITTO_ENTRY_WRITE, 0);
+
+	r->repair = repair;
+	r->repairs = true;
+	r->entry.range.start = repair->reader.range.start;
+	r->entry.range.last = repair->reader.range.last;
+	r->data = repair->data;
+	repair->data = NULL;
 	r->regions.hot = request_hot;
 	r->regions.retry = request_retry;
 	request_add(r);
@@ -329,6 +357,8 @@ static void dispatch_done(struct node *n, struct list_head *done)
 		list_del_init(&e->note);
 		if (of_entry(e)->user)
 			end_user(of_entry(e));
+		else if (of_entry(e)->repairs)
+			n->users--;
 	}
 }
 

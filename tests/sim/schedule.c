@@ -6,7 +6,7 @@
 
 enum happening {
 	H_CONF, H_CONF_TIMEOUT, H_COMMIT, H_COOL, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK, H_FOLD,
-	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, HAPPENINGS,
+	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, H_REPAIR, HAPPENINGS,
 };
 
 /* Rare things, beside those that are drawn anew at each shake. */
@@ -141,6 +141,8 @@ static void add_node(struct node *n, bool quiet)
 		add(H_PUMP, n, 0, 0, USUAL);
 	if (request_submit_due(n))
 		add(H_SUBMIT, n, 0, 0, USUAL);
+	if (repair_due(n))
+		add(H_REPAIR, n, 0, 0, USUAL);
 	if (!list_empty(&n->handed))
 		add(H_HANDED, n, 0, 0, USUAL);
 	if (applier_idle_due(n))
@@ -249,6 +251,9 @@ static void happen(const struct candidate *c)
 		n->command_peer = c->a;
 		n->command_session = net_offered(n->id, c->a);
 		run_conf(n);
+		break;
+	case H_REPAIR:
+		repair_step(n);
 		break;
 	case HAPPENINGS:
 		break;

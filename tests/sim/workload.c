@@ -9,6 +9,7 @@
  * struct mood - how a run is, drawn at its beginning
  * @busy: requests among 100 steps
  * @fault: one step in how many is a fault, 0: none
+ * @bad: one step in how many a user reads what the disk cannot, 0: none
  * @reckless: promotes beside others whenever it may
  * @calm: events between two steps at most
  * @sharp: power is cut while metadata is being written
@@ -16,6 +17,7 @@
 static struct {
 	u32 busy;
 	u32 fault;
+	u32 bad;
 	bool reckless;
 	u32 calm;
 	bool sharp;
@@ -111,6 +113,17 @@ static void request(struct node *n)
 		flags = DITTO_ENTRYF_DURABLE | DITTO_ENTRYF_BARRIER;
 	draw_range(&first, &count);
 	request_submit(n, kind, first, count, flags);
+}
+
+/* A user reads what the disk cannot. */
+static void bad_block(struct node *n)
+{
+	u32 first = 0, count = 0;
+
+	if (n->users >= MOST_USERS)
+		return;
+	draw_range(&first, &count);
+	repair_begin(n, first, count);
 }
 
 static void cut_link(void)
@@ -336,6 +349,8 @@ static void step(void)
 		administrate(&nodes[chance(SIM_NODES)]);
 	else if (primary && mood.fault && one_in(8))
 		rot(primary);
+	else if (primary && mood.bad && one_in(mood.bad))
+		bad_block(primary);
 	else if (primary && chance(100) < mood.busy)
 		request(primary);
 }
@@ -346,6 +361,7 @@ static void draw_mood(void)
 
 	mood.busy = 20 + chance(80);
 	mood.fault = faults[chance(ARRAY_SIZE(faults))];
+	mood.bad = one_in(2) ? 0 : 2 + chance(8);
 	mood.reckless = one_in(4);
 	mood.calm = one_in(3) ? 60 : 8 + chance(20);
 	mood.sharp = mood.fault && one_in(4);

@@ -53,6 +53,7 @@ static const struct {
 	{ "stream_account", stream_account_tests },
 	{ "stream_disk", stream_disk_tests },
 	{ "fold", fold_tests },
+	{ "stream_repair", stream_repair_tests },
 	{ "apply_account", apply_account_tests },
 	{ "account", account_tests },
 	{ "account_model", account_model_tests },

@@ -25,6 +25,7 @@ extern const struct test pair_tests[];
 extern const struct test stream_account_tests[];
 extern const struct test stream_disk_tests[];
 extern const struct test fold_tests[];
+extern const struct test stream_repair_tests[];
 extern const struct test apply_account_tests[];
 extern const struct test account_tests[];
 extern const struct test account_model_tests[];
