@@ -10,6 +10,7 @@
 #include "disk.h"
 #include "disk_io.h"
 #include "payload.h"
+#include "peer.h"
 #include "resource.h"
 
 /**
@@ -63,7 +64,9 @@ static void answer_read(void *owner, struct bio *bio, blk_status_t status)
 	struct ditto_resource *res = answer->conn->res;
 
 	if (status) {
-		ditto_resource_disk_error(res);
+		/* The others may have it; this copy is still better than none. */
+		ditto_disk_unreadable(res, answer->offset, answer->size, "to be asked of others by ",
+				      answer->conn->peer->name);
 		if (bio)
 			ditto_payload_free(bio);
 		bio = NULL;
@@ -74,14 +77,19 @@ static void answer_read(void *owner, struct bio *bio, blk_status_t status)
 	atomic_dec(&res->applier.answers);
 }
 
-/* Is this copy as good as the Primary's? Counts as an answer where it is. */
+/*
+ * Is this copy the Primary's, or as good as that one? Counts as an answer where it is.
+ */
 static bool may_answer(struct ditto_connection *conn)
 {
-	struct ditto_applier *app = &conn->res->applier;
+	struct ditto_resource *res = conn->res;
+	struct ditto_applier *app = &res->applier;
 	bool may;
 
 	spin_lock_irq(&app->lock);
-	may = app->upstream == conn && !app->core.target && !READ_ONCE(conn->res->disk->failed);
+	may = app->upstream == conn ? !app->core.target :
+	      READ_ONCE(res->role) == DITTO_ROLE_PRIMARY && test_bit(DITTO_CONN_READY, &conn->flags);
+	may = may && !READ_ONCE(res->disk->failed);
 	if (may)
 		atomic_inc(&app->answers);
 	spin_unlock_irq(&app->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Answers to a Primary that has no disk to read (remote_read.h): the member's
+ * Answers to a node that cannot read its own disk (remote_read.h): the other node's
  * side. The data is read into pages of our own, waits in the connection's list,
  * and goes out by its bulk lane.
  */

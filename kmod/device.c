@@ -93,7 +93,7 @@ static void read_end_io(struct bio *bio)
 	struct device_read *read = container_of(bio, struct device_read, bio);
 
 	if (bio->bi_status) {
-		ditto_resource_disk_error(read->remote.dev->res);
+		read->remote.status = bio->bi_status;
 		ditto_remote_read_submit(&read->remote);
 	} else {
 		ditto_device_read_end(&read->remote, BLK_STS_OK);
@@ -110,6 +110,9 @@ void ditto_device_read(struct ditto_device *dev, struct bio *user)
 	read = container_of(bio, struct device_read, bio);
 	read->remote.dev = dev;
 	read->remote.user = user;
+	read->remote.status = BLK_STS_OK;
+	read->remote.prepared = false;
+	read->remote.repair = NULL;
 	read->remote.tried = 0;
 	read->remote.start = bio_start_io_acct(user);
 	bio->bi_end_io = read_end_io;

@@ -11,6 +11,7 @@
 
 #include "disk_io.h"
 #include "log.h"
+#include "resource.h"
 
 #define POOL_ACCESSES	4
 
@@ -357,6 +358,21 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
 fail:
 	ditto_disk_close(disk);
 	return ERR_PTR(err);
+}
+
+void ditto_disk_unreadable(struct ditto_resource *res, u64 start, u32 size, const char *then,
+			   const char *whom)
+{
+	atomic64_inc(&res->disk->read_errors);
+	ditto_warn_ratelimited(res, "%s cannot read %u bytes at %llu: %s%s", res->disk->path, size,
+			       start, then, whom);
+}
+
+void ditto_disk_repaired(struct ditto_resource *res, u64 start, u32 size)
+{
+	atomic64_add(size, &res->disk->repaired);
+	ditto_warn_ratelimited(res, "%s: %u bytes at %llu that could not be read are written anew",
+			       res->disk->path, size, start);
 }
 
 struct ditto_disk *ditto_disk_get(struct ditto_disk *disk)

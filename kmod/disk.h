@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "core/md.h"
 
+struct ditto_resource;
 struct netlink_ext_ack;
 
 /* How long one metadata access may take before the disk counts as failed. */
@@ -33,6 +34,8 @@ struct netlink_ext_ack;
  * @pages: held while pages of bitmaps are written
  * @lock: protects @under_way; taken in interrupts, innermost
  * @under_way: what it has been given, see disk_io.h
+ * @read_errors: reads that it could not do
+ * @repaired: bytes that were written anew after such a one
  * @attach_id: random, of this attach
  * @unclean: it had not been detached in order, and has not been made whole since
  * @failed: an I/O error, or a command, made it useless; never goes back to false
@@ -48,6 +51,8 @@ struct ditto_disk {
 	struct mutex pages;
 	spinlock_t lock;
 	struct list_head under_way;
+	atomic64_t read_errors;
+	atomic64_t repaired;
 	u64 attach_id;
 	bool unclean;
 	bool failed;
@@ -72,6 +77,14 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
  * open and the module loaded until all have returned (G7). May sleep.
  */
 void ditto_disk_close(struct ditto_disk *disk);
+
+/*
+ * The disk could not do a read, and what that means, @then for @whom; and bytes that
+ * it could not read were written anew. Counted, and said now and then; any context.
+ */
+void ditto_disk_unreadable(struct ditto_resource *res, u64 start, u32 size, const char *then,
+			   const char *whom);
+void ditto_disk_repaired(struct ditto_resource *res, u64 start, u32 size);
 
 /* For I/O that is given up; any context. */
 struct ditto_disk *ditto_disk_get(struct ditto_disk *disk);

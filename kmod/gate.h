@@ -60,6 +60,12 @@ void ditto_gate_release(struct ditto_gate *gate);
  * the gate's.
  */
 bool ditto_gate_enter(struct ditto_gate *gate, struct bio *bio);
+/* Count as one that is in, while another is; until ditto_gate_leave(). Any context. */
+static inline void ditto_gate_hold(struct ditto_gate *gate)
+{
+	percpu_ref_get(&gate->users);
+}
+
 /* Any context. The gate may be gone when it returns. */
 static inline void ditto_gate_leave(struct ditto_gate *gate)
 {

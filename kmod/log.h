@@ -12,6 +12,9 @@ struct netlink_ext_ack;
 
 #define ditto_info(res, fmt, ...)  pr_info("ditto %s: " fmt "\n", (res)->name, ##__VA_ARGS__)
 #define ditto_warn(res, fmt, ...)  pr_warn("ditto %s: " fmt "\n", (res)->name, ##__VA_ARGS__)
+/* For what may come many times in a row. */
+#define ditto_warn_ratelimited(res, fmt, ...) \
+	pr_warn_ratelimited("ditto %s: " fmt "\n", (res)->name, ##__VA_ARGS__)
 #define ditto_peer_info(peer, fmt, ...) \
 	pr_info("ditto %s %s: " fmt "\n", (peer)->res->name, (peer)->name, ##__VA_ARGS__)
 #define ditto_peer_warn(peer, fmt, ...) \

@@ -34,6 +34,7 @@ static const struct nla_policy option_policy[DITTO_OPTION_A_MAX + 1] = {
 	[DITTO_OPTION_A_PING_INTERVAL]	= { .type = NLA_U32 },
 	[DITTO_OPTION_A_TIMEOUT]	= { .type = NLA_U32 },
 	[DITTO_OPTION_A_PAYLOAD_CRC]	= { .type = NLA_U32 },
+	[DITTO_OPTION_A_ON_READ_ERROR]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy lane_policy[DITTO_LANE_A_MAX + 1] = {
@@ -280,6 +281,8 @@ static const struct option option_range[DITTO_OPTION_A_MAX + 1] = {
 	[DITTO_OPTION_A_PING_INTERVAL]	= { "ping-interval", 100, 60000 },
 	[DITTO_OPTION_A_TIMEOUT]	= { "timeout", 500, 600000 },
 	[DITTO_OPTION_A_PAYLOAD_CRC]	= { "payload-checksum", 0, 1 },
+	[DITTO_OPTION_A_ON_READ_ERROR]	= { "on-read-error", DITTO_READ_ERROR_REPAIR,
+					    DITTO_READ_ERROR_DETACH },
 };
 
 /* Into @value, where it is there. */
@@ -319,6 +322,9 @@ static int parse_options(struct genl_info *info, struct ditto_options *options)
 				  info->extack);
 	if (!err)
 		err = take_option(attrs, DITTO_OPTION_A_PAYLOAD_CRC, &payload_crc, info->extack);
+	if (!err)
+		err = take_option(attrs, DITTO_OPTION_A_ON_READ_ERROR, &options->on_read_error,
+				  info->extack);
 	if (err)
 		return err;
 	options->payload_crc = payload_crc;
@@ -339,6 +345,7 @@ static int do_new(struct sk_buff *skb, struct genl_info *info)
 		.policy = DITTO_POLICY_SYNC,
 		.ping_interval_ms = DEFAULT_PING_MS,
 		.timeout_ms = DEFAULT_TIMEOUT_MS,
+		.on_read_error = DITTO_READ_ERROR_REPAIR,
 	};
 	const char *name = nla_data(info->attrs[DITTO_A_NAME]);
 	int err;

@@ -9,6 +9,7 @@
 #include "disk.h"
 #include "payload.h"
 #include "peer.h"
+#include "repair.h"
 #include "resource.h"
 
 static struct workqueue_struct *remote_read_wq;
@@ -52,20 +53,45 @@ bool ditto_remote_read_possible(const struct ditto_resource *res)
 	return false;
 }
 
-/* Members but @tried take turns. Return: a connection with a reference, or NULL. */
-static struct ditto_connection *choose(struct ditto_resource *res, u32 tried)
+/* Under stream_lock: members but @tried take turns. */
+static struct ditto_connection *choose_member(struct ditto_resource *res, u32 tried)
 {
-	struct ditto_connection *conn = NULL;
 	u32 i, node;
 
-	spin_lock_irq(&res->stream_lock);
-	for (i = 1; i <= DITTO_MAX_NODES && !conn; i++) {
+	for (i = 1; i <= DITTO_MAX_NODES; i++) {
 		node = (res->remote.turn + i) % DITTO_MAX_NODES;
-		if (res->role != DITTO_ROLE_PRIMARY || tried & BIT(node) || !is_good(res, node))
+		if (tried & BIT(node) || !is_good(res, node))
 			continue;
 		res->remote.turn = node;
-		conn = ditto_connection_get(res->peers[node]->connection);
+		return res->peers[node]->connection;
 	}
+	return NULL;
+}
+
+/* Under stream_lock: the Primary's disk has all that any user was told. */
+static struct ditto_connection *choose_primary(struct ditto_resource *res, u32 tried)
+{
+	struct ditto_connection *conn;
+
+	spin_lock(&res->applier.lock);
+	conn = res->applier.upstream;
+	if (conn && (tried & BIT(conn->peer->node_id) ||
+		     test_bit(DITTO_CONN_FAILED, &conn->flags)))
+		conn = NULL;
+	spin_unlock(&res->applier.lock);
+	return conn;
+}
+
+/* Return: a connection with a reference, or NULL. */
+static struct ditto_connection *choose(struct ditto_resource *res, u32 tried)
+{
+	struct ditto_connection *conn;
+
+	spin_lock_irq(&res->stream_lock);
+	conn = res->role == DITTO_ROLE_PRIMARY ? choose_member(res, tried) :
+						 choose_primary(res, tried);
+	if (conn)
+		ditto_connection_get(conn);
 	spin_unlock_irq(&res->stream_lock);
 	return conn;
 }
@@ -80,68 +106,99 @@ static u32 count_sent(struct ditto_remote_reads *reads, const struct ditto_conne
 	return count;
 }
 
-/* Who cannot serve the next that waits? */
-static u32 next_tried(struct ditto_remote_reads *reads)
+/* The next that waits; only the work takes it from there. */
+static struct ditto_remote_read *next_waiting(struct ditto_remote_reads *reads)
 {
 	struct ditto_remote_read *read;
-	u32 tried;
 
 	spin_lock_irq(&reads->lock);
 	read = list_first_entry_or_null(&reads->waiting, struct ditto_remote_read, link);
-	tried = read ? read->tried : 0;
 	spin_unlock_irq(&reads->lock);
-	return tried;
+	return read;
 }
 
-/* The next that waits: sent to @conn from now on, or to nobody where that is NULL. */
-static struct ditto_remote_read *take(struct ditto_remote_reads *reads,
-				      const struct ditto_connection *conn,
-				      struct ditto_wire_header *header)
+static u64 offset_of(const struct ditto_remote_read *read)
 {
-	struct ditto_remote_read *read;
+	return (u64)read->user->bi_iter.bi_sector << SECTOR_SHIFT;
+}
+
+/* @read is sent to @conn from now on. Return: false where that has enough in hand. */
+static bool take(struct ditto_remote_reads *reads, struct ditto_remote_read *read,
+		 const struct ditto_connection *conn, struct ditto_wire_header *header)
+{
+	bool room;
 
 	spin_lock_irq(&reads->lock);
-	read = list_first_entry_or_null(&reads->waiting, struct ditto_remote_read, link);
-	if (read && conn && count_sent(reads, conn) >= DITTO_REMOTE_READS_MOST) {
-		read = NULL;
-	} else if (read && conn) {
+	room = count_sent(reads, conn) < DITTO_REMOTE_READS_MOST;
+	if (room) {
 		list_move_tail(&read->link, &reads->sent);
 		read->conn = conn;
 		read->number = ++reads->number;
 		read->sent_at = jiffies;
 		header->epoch = read->number;
-		header->offset = (u64)read->user->bi_iter.bi_sector << SECTOR_SHIFT;
+		header->offset = offset_of(read);
 		header->size = read->user->bi_iter.bi_size;
-	} else if (read) {
-		list_del(&read->link);
 	}
 	spin_unlock_irq(&reads->lock);
-	return read;
+	return room;
+}
+
+/* Before anybody reads it for us: what comes may be written to the local disk, too. */
+static void prepare(struct ditto_resource *res, struct ditto_remote_read *read)
+{
+	if (!read->prepared && read->status && res->role == DITTO_ROLE_PRIMARY &&
+	    READ_ONCE(res->options.on_read_error) == DITTO_READ_ERROR_REPAIR)
+		read->repair = ditto_repair_begin(res, offset_of(read),
+						  read->user->bi_iter.bi_size);
+	read->prepared = true;
+}
+
+/* Nobody can serve it. */
+static void give_back(struct ditto_resource *res, struct ditto_remote_read *read)
+{
+	spin_lock_irq(&res->remote.lock);
+	list_del(&read->link);
+	spin_unlock_irq(&res->remote.lock);
+	if (read->repair)
+		ditto_repair_cancel(read->repair);
+	if (read->status)
+		ditto_disk_unreadable(res, offset_of(read), read->user->bi_iter.bi_size,
+				      "no other disk can", "");
+	ditto_device_read_end(read, read->status ?: BLK_STS_IOERR);
+}
+
+/* Return: is there anything left to do? */
+static bool send_next(struct ditto_resource *res)
+{
+	struct ditto_wire_header header = { .type = DITTO_WIRE_READ };
+	struct ditto_remote_read *read = next_waiting(&res->remote);
+	struct ditto_connection *conn;
+	bool sent;
+
+	if (!read)
+		return false;
+	conn = choose(res, read->tried);
+	if (!conn) {
+		give_back(res, read);
+		return true;
+	}
+	prepare(res, read);
+	sent = take(&res->remote, read, conn, &header);
+	if (sent)
+		ditto_connection_send(conn, DITTO_LANE_CONTROL, &header, NULL, 0);
+	/* It may have been lost before the read was in the list. */
+	if (test_bit(DITTO_CONN_FAILED, &conn->flags))
+		ditto_remote_read_lost(res, conn);
+	ditto_connection_put(conn);
+	return sent;
 }
 
 static void remote_read_work(struct work_struct *work)
 {
 	struct ditto_remote_reads *reads = container_of(work, struct ditto_remote_reads, work);
-	struct ditto_resource *res = container_of(reads, struct ditto_resource, remote);
-	struct ditto_wire_header header = { .type = DITTO_WIRE_READ };
-	struct ditto_remote_read *read;
-	struct ditto_connection *conn;
 
-	do {
-		conn = choose(res, next_tried(reads));
-		read = take(reads, conn, &header);
-		if (read && conn)
-			ditto_connection_send(conn, DITTO_LANE_CONTROL, &header, NULL, 0);
-		else if (read)
-			ditto_device_read_end(read, BLK_STS_IOERR);
-		if (conn) {
-			/* It may have been lost before the read was in the list. */
-			if (test_bit(DITTO_CONN_FAILED, &conn->flags))
-				ditto_remote_read_lost(res, conn);
-			ditto_connection_put(conn);
-		}
+	while (send_next(container_of(reads, struct ditto_resource, remote)))
 		cond_resched();
-	} while (read);
 }
 
 /* Under the lock: what @header answers, or NULL. */
@@ -188,17 +245,35 @@ static struct ditto_remote_read *take_answered(struct ditto_connection *conn,
 	return read;
 }
 
+/* The local disk could not read it, and another has: that one is good. */
+static void was_unreadable(struct ditto_connection *conn, const struct ditto_remote_read *read)
+{
+	struct ditto_resource *res = conn->res;
+
+	ditto_disk_unreadable(res, offset_of(read), read->user->bi_iter.bi_size, "read from ",
+			      conn->peer->name);
+	if (READ_ONCE(res->options.on_read_error) == DITTO_READ_ERROR_DETACH)
+		ditto_resource_disk_error(res);
+}
+
 int ditto_remote_read_data(struct ditto_connection *conn, const struct ditto_wire_header *header,
 			   struct bio *data)
 {
 	struct ditto_remote_read *read = take_answered(conn, header);
 
-	if (read) {
-		bio_copy_data(read->user, data);
-		ditto_device_read_end(read, BLK_STS_OK);
+	if (!read) {
+		ditto_payload_free(data);
+		return -EPROTO;
 	}
-	ditto_payload_free(data);
-	return read ? 0 : -EPROTO;
+	bio_copy_data(read->user, data);
+	if (read->status)
+		was_unreadable(conn, read);
+	if (read->repair)
+		ditto_repair_write(read->repair, data);
+	else
+		ditto_payload_free(data);
+	ditto_device_read_end(read, BLK_STS_OK);
+	return 0;
 }
 
 int ditto_remote_read_failed(struct ditto_connection *conn, const struct ditto_wire_header *header)

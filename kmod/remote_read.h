@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reads on a Primary whose own disk has failed: a member of the roster serves
- * them from its disk (G8).
+ * Reads that the local disk cannot serve: on a Primary a member of the roster serves
+ * them from its disk, on a Secondary the Primary does (G8).
  *
  * Whatever a user has been told is written on the disk of every member that
  * follows, so any of them will do, and no order with what is being written is
  * needed: a read may see a write that has not completed, or not. Where a
  * connection is lost its reads go to another member, and where none is left they
  * fail.
+ *
+ * What a disk that is otherwise sound could not read is then written to it anew, or
+ * the disk is lost, as the option on-read-error says. Where no other copy can be
+ * read the disk is kept: it is the best there is.
  */
 #ifndef DITTO_REMOTE_READ_H
 #define DITTO_REMOTE_READ_H
 
+#include <linux/blk_types.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -20,6 +25,7 @@
 struct bio;
 struct ditto_connection;
 struct ditto_device;
+struct ditto_request;
 struct ditto_resource;
 struct ditto_wire_header;
 
@@ -32,6 +38,9 @@ struct ditto_wire_header;
  * @dev: whose read it is
  * @user: its bio
  * @start: of accounting
+ * @status: of the local disk's own attempt; BLK_STS_OK where it has failed before
+ * @prepared: what happens to the local disk is decided
+ * @repair: begun, or NULL
  * @number: its name on the wire
  * @tried: a bit for each node that could not serve it
  * @conn: who has been asked; not touched, only compared
@@ -42,6 +51,9 @@ struct ditto_remote_read {
 	struct ditto_device *dev;
 	struct bio *user;
 	unsigned long start;
+	blk_status_t status;
+	bool prepared;
+	struct ditto_request *repair;
 	u64 number;
 	u32 tried;
 	const struct ditto_connection *conn;

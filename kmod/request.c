@@ -9,6 +9,7 @@
 #include "connection.h"
 #include "device.h"
 #include "disk.h"
+#include "gate.h"
 #include "local_read.h"
 #include "payload.h"
 #include "peer.h"
@@ -93,20 +94,7 @@ static struct ditto_request *request_alloc(struct ditto_resource *res)
 	return mempool_alloc(&request_pool, GFP_NOIO);
 }
 
-static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u32 flags)
-{
-	struct ditto_request *req = request_alloc(res);
-
-	memset(req, 0, sizeof(*req));
-	refcount_set(&req->ref, 1);
-	req->res = res;
-	req->entry.kind = kind;
-	req->entry.flags = flags;
-	req->queued = jiffies;
-	return req;
-}
-
-static void free_local(struct ditto_request *req)
+void ditto_request_free_local(struct ditto_request *req)
 {
 	struct bio *local = req->local;
 
@@ -127,7 +115,7 @@ void ditto_request_put(struct ditto_request *req)
 		return;
 	remnant = req->remnant;
 	if (remnant)
-		free_local(req);
+		ditto_request_free_local(req);
 	if (req->entry.kind == DITTO_ENTRY_BITS)
 		kfree(req->bits);
 	mempool_free(req, &request_pool);
@@ -150,6 +138,9 @@ static void local_done(struct ditto_request *req)
 
 	if (req->status)
 		ditto_resource_disk_error(res);
+	else if (req->repairs)
+		ditto_disk_repaired(res, req->entry.range.start,
+				    req->entry.range.last - req->entry.range.start + 1);
 	ditto_stream_out_init(&out);
 	spin_lock_irqsave(&res->stream_lock, flags);
 	if (req->heated)
@@ -178,6 +169,13 @@ static void local_end_io(struct bio *bio)
 	leg_ends(bio->bi_private, bio->bi_status);
 }
 
+void ditto_request_set_local(struct ditto_request *req, struct bio *local)
+{
+	local->bi_end_io = local_end_io;
+	local->bi_private = req;
+	req->local = local;
+}
+
 static void zero_work(struct work_struct *work)
 {
 	struct ditto_request *req = container_of(work, struct ditto_request, work);
@@ -189,8 +187,7 @@ static void zero_work(struct work_struct *work)
 				     req->zero_flags)));
 }
 
-/* May complete the request before it returns. */
-static void submit_local(struct ditto_request *req)
+void ditto_request_submit_local(struct ditto_request *req)
 {
 	trace_ditto_local(req);
 	refcount_inc(&req->ref);
@@ -223,7 +220,7 @@ void ditto_request_submit_work(struct work_struct *work)
 
 	list_for_each_entry_safe(e, next, &entries, ready) {
 		list_del_init(&e->ready);
-		submit_local(ditto_request_of(e));
+		ditto_request_submit_local(ditto_request_of(e));
 	}
 	list_for_each_entry_safe(r, next_r, &readers, ready) {
 		list_del_init(&r->ready);
@@ -235,19 +232,19 @@ static void make_local(struct ditto_request *req, bool own_pages)
 {
 	struct block_device *bdev = req->res->disk->backing.bdev;
 	struct bio *user = req->user;
+	struct bio *local;
 
-	free_local(req);
+	ditto_request_free_local(req);
 	req->own_pages = own_pages;
 	if (own_pages) {
-		req->local = ditto_payload_alloc(bdev, REQ_OP_WRITE | (user->bi_opf & LOCAL_FLAGS),
-						 req->entry.range.start, user->bi_iter.bi_size);
-		ditto_payload_copy(req->local, user);
-		req->local->bi_ioprio = user->bi_ioprio;
+		local = ditto_payload_alloc(bdev, REQ_OP_WRITE | (user->bi_opf & LOCAL_FLAGS),
+					    req->entry.range.start, user->bi_iter.bi_size);
+		ditto_payload_copy(local, user);
+		local->bi_ioprio = user->bi_ioprio;
 	} else {
-		req->local = bio_alloc_clone(bdev, user, GFP_NOIO, &clone_set);
+		local = bio_alloc_clone(bdev, user, GFP_NOIO, &clone_set);
 	}
-	req->local->bi_end_io = local_end_io;
-	req->local->bi_private = req;
+	ditto_request_set_local(req, local);
 }
 
 /* The regions of a request that was added cold are hot now. */
@@ -264,16 +261,29 @@ static void request_hot(struct ditto_region_user *user)
 	spin_unlock_irq(&res->stream_lock);
 	list_for_each_entry_safe(e, next, &out.ready, ready) {
 		list_del_init(&e->ready);
-		submit_local(ditto_request_of(e));
+		ditto_request_submit_local(ditto_request_of(e));
 	}
 }
 
+struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32 flags)
+{
+	struct ditto_request *req = request_alloc(res);
+
+	memset(req, 0, sizeof(*req));
+	refcount_set(&req->ref, 1);
+	req->res = res;
+	req->entry.kind = kind;
+	req->entry.flags = flags;
+	req->queued = jiffies;
+	req->regions.hot = request_hot;
+	return req;
+}
+
 /*
- * Under stream_lock: into the stream, where the log has room. Whoever is not
- * sent it misses it from now on; a node that begins to follow later has its
- * bits set by then, and its resync reads what this has left on the local disk.
+ * Whoever is not sent it misses it from now on; a node that begins to follow later
+ * has its bits set by then, and its resync reads what this has left on the local disk.
  */
-static bool add_entry(struct ditto_request *req, bool *ready)
+bool ditto_request_enter(struct ditto_request *req, bool *ready)
 {
 	struct ditto_resource *res = req->res;
 	struct ditto_range *range = &req->entry.range;
@@ -293,6 +303,8 @@ static bool add_entry(struct ditto_request *req, bool *ready)
 	if (heat == DITTO_HEAT_COLD)
 		req->entry.flags |= DITTO_ENTRYF_COLD;
 	*ready = ditto_stream_add(&res->stream, &req->entry);
+	trace_ditto_add(req);
+	ditto_request_kick(res);
 	return true;
 }
 
@@ -318,11 +330,8 @@ static bool request_add(struct ditto_request *req)
 		spin_unlock_irqrestore(&res->stream_lock, flags);
 		make_local(req, true);
 	}
-	if (add_entry(req, &ready)) {
+	if (ditto_request_enter(req, &ready))
 		res->last_write = jiffies;
-		trace_ditto_add(req);
-		ditto_request_kick(res);
-	}
 	if (res->stream.listed > READ_ONCE(max_records))
 		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
@@ -336,7 +345,7 @@ static void request_retry(struct ditto_region_user *user)
 	struct ditto_request *req = container_of(user, struct ditto_request, regions);
 
 	if (request_add(req))
-		submit_local(req);
+		ditto_request_submit_local(req);
 }
 
 /* A discard zeroes, too: copies that differ in what they lost would differ. */
@@ -349,20 +358,19 @@ static unsigned int zero_flags(const struct bio *user)
 
 void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 {
-	struct ditto_request *req = request_new(res, entry_kind(user), entry_flags(user));
+	struct ditto_request *req = ditto_request_new(res, entry_kind(user), entry_flags(user));
 
 	req->user = user;
 	req->zero_flags = zero_flags(user);
 	req->start = bio_start_io_acct(user);
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
-	req->regions.hot = request_hot;
 	req->regions.retry = request_retry;
 	if (req->entry.kind == DITTO_ENTRY_WRITE || req->entry.kind == DITTO_ENTRY_FLUSH)
 		make_local(req, req->entry.kind == DITTO_ENTRY_WRITE &&
 				READ_ONCE(res->stream.active));
 	if (request_add(req))
-		submit_local(req);
+		ditto_request_submit_local(req);
 }
 
 /* Under stream_lock: what is none of a user's is local at once. */
@@ -392,8 +400,8 @@ static void add_own_now(struct ditto_request *req)
 void ditto_request_roster(struct ditto_resource *res, u8 kind,
 			  const struct ditto_wire_roster *roster, u32 joins)
 {
-	struct ditto_request *req = request_new(res, kind, DITTO_ENTRYF_DURABLE |
-						DITTO_ENTRYF_URGENT);
+	struct ditto_request *req = ditto_request_new(res, kind, DITTO_ENTRYF_DURABLE |
+						      DITTO_ENTRYF_URGENT);
 
 	req->roster = *roster;
 	req->joins = joins;
@@ -403,7 +411,7 @@ void ditto_request_roster(struct ditto_resource *res, u8 kind,
 /* Return: false behind the end of the bitmap. */
 static bool add_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins, u64 *from)
 {
-	struct ditto_request *req = request_new(res, DITTO_ENTRY_BITS, DITTO_ENTRYF_URGENT);
+	struct ditto_request *req = ditto_request_new(res, DITTO_ENTRY_BITS, DITTO_ENTRYF_URGENT);
 	struct ditto_wire_bits piece = { .node = peer->node_id };
 	u64 words[DITTO_WIRE_BITS_MOST / 64];
 	struct ditto_stream_out out;
@@ -443,7 +451,7 @@ void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size
 
 	for (; size; start += part, size -= part) {
 		part = min_t(u64, size, DITTO_WIRE_MAX_RANGE);
-		req = request_new(res, DITTO_ENTRY_SET, DITTO_ENTRYF_URGENT);
+		req = ditto_request_new(res, DITTO_ENTRY_SET, DITTO_ENTRYF_URGENT);
 		req->absent.node = node;
 		req->absent.durable = 0;
 		req->entry.range.start = start;
@@ -454,7 +462,7 @@ void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size
 
 struct ditto_request *ditto_request_absent(struct ditto_resource *res, u32 node)
 {
-	struct ditto_request *req = request_new(res, DITTO_ENTRY_ABSENT, DITTO_ENTRYF_URGENT);
+	struct ditto_request *req = ditto_request_new(res, DITTO_ENTRY_ABSENT, DITTO_ENTRYF_URGENT);
 
 	req->absent.node = node;
 	return req;
@@ -518,6 +526,8 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 		list_del_init(&e->note);
 		if (ditto_request_of(e)->user)
 			end_user(ditto_request_of(e));
+		else if (ditto_request_of(e)->repairs)
+			ditto_gate_leave(&res->device->gate);
 		ditto_request_put(ditto_request_of(e));
 	}
 }
@@ -551,7 +561,7 @@ void ditto_request_dispatch(struct ditto_resource *res, struct ditto_stream_out 
 		list_del_init(&e->ready);
 		/* The disk may read what it was given up with for a long time yet. */
 		if (!ditto_request_of(e)->remnant)
-			free_local(ditto_request_of(e));
+			ditto_request_free_local(ditto_request_of(e));
 		ditto_request_put(ditto_request_of(e));
 	}
 	list_for_each_entry_safe(e, next, &out->reaped, link) {
@@ -588,7 +598,7 @@ u32 ditto_request_give_up(struct ditto_resource *res)
 	u32 count = 0;
 
 	ditto_stream_out_init(&out);
-	/* See submit_local(): what is not found here finds the disk failed. */
+	/* See ditto_request_submit_local(): what is not found here finds the disk failed. */
 	smp_mb();
 	spin_lock_irq(&res->stream_lock);
 	list_for_each_entry_safe(e, next, &res->stream.entries, link)

@@ -39,6 +39,7 @@ enum ditto_request_leg {
  * @leg: enum ditto_request_leg, where @local is
  * @remnant: the disk that it was given up on, with a reference
  * @own_pages: @local is over pages of our own
+ * @repairs: it writes what the local disk could not read; counts as a bio of a user
  * @zero_flags: of blkdev_issue_zeroout()
  * @zero_bdev: the same; set when it is submitted
  * @heated: it holds regions of the intent log
@@ -49,6 +50,7 @@ enum ditto_request_leg {
  * @joins: of a JOIN: node id of the one that joins; for others it is a ROSTER.
  *	Of BITS too; for others they are a FLUSH
  * @absent: of an ABSENT or SET
+ * @repair: of a repair, until it is added
  * @bits: of BITS: struct ditto_wire_bits and words as they are sent, @bits_length of them
  * @work: for the local leg of discards and write-zeroes
  */
@@ -62,6 +64,7 @@ struct ditto_request {
 	atomic_t leg;
 	struct ditto_disk *remnant;
 	bool own_pages;
+	bool repairs;
 	bool heated;
 	unsigned int zero_flags;
 	struct block_device *zero_bdev;
@@ -71,6 +74,7 @@ struct ditto_request {
 	union {
 		struct ditto_wire_roster roster;
 		struct ditto_wire_absent absent;
+		struct ditto_reader repair;
 		void *bits;
 	};
 	u32 bits_length;
@@ -115,6 +119,30 @@ struct ditto_request *ditto_request_absent(struct ditto_resource *res, u32 node)
 /* Under stream_lock; what @out gets is the caller's to dispatch. */
 void ditto_request_add_absent(struct ditto_request *req, u64 durable,
 			      struct ditto_stream_out *out);
+
+/*
+ * The parts of a write, for those that are none of a user's (repair.c).
+ */
+
+/* Without a range, a user and a local leg; may sleep for memory. */
+struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32 flags);
+
+/* @local is the local leg; over pages of our own where own_pages says so. */
+void ditto_request_set_local(struct ditto_request *req, struct bio *local);
+void ditto_request_free_local(struct ditto_request *req);
+
+/**
+ * ditto_request_enter() - into the stream, where the log has room
+ * @ready: it may go to ditto_request_submit_local() now; else it is submitted when
+ *	that is so
+ *
+ * Context: under stream_lock. Return: false where the log is full: regions.retry is
+ * called when it may have room.
+ */
+bool ditto_request_enter(struct ditto_request *req, bool *ready);
+
+/* May complete the request before it returns; process context. */
+void ditto_request_submit_local(struct ditto_request *req);
 
 void ditto_request_put(struct ditto_request *req);
 

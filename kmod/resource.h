@@ -45,6 +45,7 @@ struct ditto_options {
 	u32 policy;
 	u32 ping_interval_ms;
 	u32 timeout_ms;
+	u32 on_read_error;
 	bool payload_crc;
 };
 

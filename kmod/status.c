@@ -24,7 +24,8 @@ static int put_options(struct sk_buff *skb, const struct ditto_options *options)
 	if (!nest || nla_put_u32(skb, DITTO_OPTION_A_POLICY, options->policy) ||
 	    nla_put_u32(skb, DITTO_OPTION_A_PING_INTERVAL, options->ping_interval_ms) ||
 	    nla_put_u32(skb, DITTO_OPTION_A_TIMEOUT, options->timeout_ms) ||
-	    nla_put_u32(skb, DITTO_OPTION_A_PAYLOAD_CRC, options->payload_crc))
+	    nla_put_u32(skb, DITTO_OPTION_A_PAYLOAD_CRC, options->payload_crc) ||
+	    nla_put_u32(skb, DITTO_OPTION_A_ON_READ_ERROR, options->on_read_error))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -35,6 +36,8 @@ struct snapshot {
 	bool disk;
 	bool device;
 	bool unclean;
+	u64 read_errors;
+	u64 repaired;
 	u32 block_shift;
 	u64 generation;
 	u32 roster;
@@ -59,6 +62,8 @@ static void take_snapshot(struct ditto_resource *res, struct snapshot *s)
 	if (res->disk) {
 		s->disk = true;
 		s->unclean = res->disk->unclean;
+		s->read_errors = atomic64_read(&res->disk->read_errors);
+		s->repaired = atomic64_read(&res->disk->repaired);
 		s->block_shift = res->disk->md.block_shift;
 		s->generation = res->disk->md.generation;
 		s->roster = res->disk->md.roster;
@@ -94,7 +99,9 @@ static int put_disk_part(struct sk_buff *skb, struct ditto_resource *res, const 
 			(s->meta_path[0] &&
 			 nla_put_string(skb, DITTO_DISK_A_META_PATH, s->meta_path)) ||
 			nla_put_u32(skb, DITTO_DISK_A_BLOCK_SHIFT, s->block_shift) ||
-			nla_put_u32(skb, DITTO_DISK_A_UNCLEAN, s->unclean)))
+			nla_put_u32(skb, DITTO_DISK_A_UNCLEAN, s->unclean) ||
+			put_u64(skb, DITTO_DISK_A_READ_ERRORS, s->read_errors, DITTO_DISK_A_PAD) ||
+			put_u64(skb, DITTO_DISK_A_REPAIRED, s->repaired, DITTO_DISK_A_PAD)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

@@ -170,6 +170,28 @@ static struct ditto_extent_io *next_read(struct ditto_connection *conn)
 	return io;
 }
 
+/*
+ * The resync cannot end. The disk may be the last good copy: it is only lost where
+ * there is another, and the option says so.
+ */
+static void extent_unreadable(struct ditto_connection *conn, struct ditto_extent_io *io)
+{
+	struct ditto_resource *res = conn->res;
+	bool others;
+
+	if (READ_ONCE(res->disk->failed))
+		return;
+	ditto_disk_unreadable(res, io->extent.start, io->extent.size, "no resync of ",
+			      conn->peer->name);
+	spin_lock_irq(&res->stream_lock);
+	others = ditto_remote_read_possible(res);
+	spin_unlock_irq(&res->stream_lock);
+	if (others && READ_ONCE(res->options.on_read_error) == DITTO_READ_ERROR_DETACH)
+		ditto_resource_disk_error(res);
+	ditto_connection_fail(conn, false, "the resync's source cannot read %llu bytes at %llu",
+			      (u64)io->extent.size, io->extent.start);
+}
+
 struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 					  struct ditto_wire_header *header)
 {
@@ -203,7 +225,7 @@ struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 		if (alive)
 			break;
 		if (io->read.status && io->read.status != BLK_STS_AGAIN)
-			ditto_resource_event(res, DITTO_RES_DISK_FAILED);
+			extent_unreadable(conn, io);
 		ditto_syncer_sent(io);
 	}
 	header->offset = io->extent.start;

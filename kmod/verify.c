@@ -216,6 +216,8 @@ static void item_asked(struct ditto_verify_item *item)
 	bool end;
 
 	if (item->read.status) {
+		if (!READ_ONCE(res->disk->failed))
+			ditto_disk_unreadable(res, item->start, item->size, "not verified", "");
 		item->spoiled = true;
 		item->tries = TRIES;
 		item_end(item);
@@ -271,7 +273,7 @@ static void mark(struct ditto_peer *peer, u64 start, u64 size)
 	}
 }
 
-/* Under stream_lock. */
+/* Under stream_lock; @sums is NULL where the peer cannot read its copy: what is sent heals it. */
 static void compare(struct ditto_verify_item *item, struct ditto_peer *peer, const u8 *sums)
 {
 	u32 i, count = blocks_of(item->size);
@@ -280,7 +282,7 @@ static void compare(struct ditto_verify_item *item, struct ditto_peer *peer, con
 		u32 bytes = min_t(u32, item->size - i * DITTO_WIRE_VERIFY_BLOCK,
 				  DITTO_WIRE_VERIFY_BLOCK);
 
-		if (item->sums[i] == get_unaligned_le32(sums + 4 * i))
+		if (sums && item->sums[i] == get_unaligned_le32(sums + 4 * i))
 			continue;
 		if (item->read.reader.crossed) {
 			item->spoiled = true;
@@ -305,7 +307,8 @@ int ditto_verify_sums(struct ditto_connection *conn, const struct ditto_wire_hea
 			continue;
 		if (header->length != blocks_of(item->size) * 4)
 			break;
-		compare(item, conn->peer, payload);
+		compare(item, conn->peer,
+			header->flags & DITTO_WIREF_UNREADABLE ? NULL : payload);
 		end = item_answered(item, node);
 		err = 0;
 		break;
@@ -421,6 +424,18 @@ static void ask_done(struct ditto_verify_ask *ask)
 	atomic_dec(&app->answers);
 }
 
+/* The Primary has what it lacks, or the disk is lost, as the option says. Return: flags. */
+static u32 answer_unreadable(struct ditto_verify_ask *ask)
+{
+	struct ditto_resource *res = ask->conn->res;
+
+	ditto_disk_unreadable(res, ask->offset, ask->size, "differs from ",
+			      ask->conn->peer->name);
+	if (READ_ONCE(res->options.on_read_error) == DITTO_READ_ERROR_DETACH)
+		ditto_resource_disk_error(res);
+	return DITTO_WIREF_UNREADABLE;
+}
+
 static void answer_work(struct work_struct *work)
 {
 	struct ditto_verify_ask *ask = container_of(work, struct ditto_verify_ask, work);
@@ -433,13 +448,14 @@ static void answer_work(struct work_struct *work)
 	u32 i, count = blocks_of(ask->size);
 	__le32 *sums;
 
-	if (ask->status) {
-		ditto_resource_event(ask->conn->res, DITTO_RES_DISK_FAILED);
+	if (ask->status && READ_ONCE(ask->conn->res->disk->failed)) {
 		ask_done(ask);
 		return;
 	}
-	sums = kmalloc_array(count, sizeof(*sums), GFP_NOIO | __GFP_NOFAIL);
-	for (i = 0; i < count; i++)
+	sums = kcalloc(count, sizeof(*sums), GFP_NOIO | __GFP_NOFAIL);
+	if (ask->status)
+		header.flags = answer_unreadable(ask);
+	for (i = 0; i < count && !ask->status; i++)
 		sums[i] = cpu_to_le32(block_sum(ask->bio, i, ask->size -
 						i * DITTO_WIRE_VERIFY_BLOCK));
 	ditto_connection_send(ask->conn, DITTO_LANE_CONTROL, &header, sums, count * sizeof(*sums));

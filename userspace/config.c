@@ -112,6 +112,18 @@ static int parse_checksum(struct parser *p, const char *value)
 	return 1;
 }
 
+static int parse_read_error(struct parser *p, const char *value)
+{
+	if (!strcmp(value, "repair"))
+		p->config->options.on_read_error = DITTO_READ_ERROR_REPAIR;
+	else if (!strcmp(value, "detach"))
+		p->config->options.on_read_error = DITTO_READ_ERROR_DETACH;
+	else
+		return refuse(p, p->line, "on-read-error = '%s'; allowed are repair, detach",
+			      value);
+	return 1;
+}
+
 static int parse_id(struct parser *p, const char *value)
 {
 	uint64_t id;
@@ -176,6 +188,7 @@ static const struct key {
 	{ OPTIONS, "ping-interval", false, parse_ping },
 	{ OPTIONS, "timeout", false, parse_timeout },
 	{ OPTIONS, "payload-checksum", false, parse_checksum },
+	{ OPTIONS, "on-read-error", false, parse_read_error },
 	{ NODE, "id", true, parse_id },
 	{ NODE, "address", true, parse_address },
 	{ NODE, "disk", false, parse_disk },		/* and this */
@@ -405,6 +418,7 @@ int config_load(const char *dir, const char *name, struct config *config,
 	memset(config, 0, sizeof(*config));
 	config->options.ping_interval = 1000;
 	config->options.timeout = 6000;
+	config->options.on_read_error = DITTO_READ_ERROR_REPAIR;
 	if (!value_name(name))
 		return why_set(why, -EINVAL, "'%s' is no resource's name; allowed are up to %d letters, digits, '_', '.', '-'",
 			       name, DITTO_NAME_LEN);

@@ -27,6 +27,7 @@ struct kernel_options {
 	uint32_t ping_interval;
 	uint32_t timeout;
 	uint32_t payload_crc;
+	uint32_t on_read_error;
 };
 
 /* Values as in the comments of enum ditto_disk_attr. */
@@ -34,6 +35,8 @@ struct kernel_disk {
 	uint32_t state;
 	uint32_t block_shift;
 	uint32_t unclean;
+	uint64_t read_errors;
+	uint64_t repaired;
 	char path[PATH_MAX];
 	char meta_path[PATH_MAX];
 };

@@ -30,6 +30,16 @@ const char *policy_name(uint32_t policy)
 	return NAME_OF(names, policy);
 }
 
+const char *read_error_name(uint32_t what)
+{
+	static const char *const names[] = {
+		[DITTO_READ_ERROR_REPAIR] = "repair",
+		[DITTO_READ_ERROR_DETACH] = "detach",
+	};
+
+	return NAME_OF(names, what);
+}
+
 const char *disk_name(uint32_t state)
 {
 	static const char *const names[] = {

@@ -7,6 +7,7 @@
 
 const char *role_name(uint32_t role);
 const char *policy_name(uint32_t policy);
+const char *read_error_name(uint32_t what);
 const char *disk_name(uint32_t state);
 const char *connection_name(uint32_t state);
 const char *replication_name(uint32_t state);

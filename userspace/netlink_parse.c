@@ -33,6 +33,7 @@ static const struct field option_fields[DITTO_OPTION_A_MAX + 1] = {
 	[DITTO_OPTION_A_PING_INTERVAL] = U32_FIELD(kernel_options, ping_interval),
 	[DITTO_OPTION_A_TIMEOUT] = U32_FIELD(kernel_options, timeout),
 	[DITTO_OPTION_A_PAYLOAD_CRC] = U32_FIELD(kernel_options, payload_crc),
+	[DITTO_OPTION_A_ON_READ_ERROR] = U32_FIELD(kernel_options, on_read_error),
 };
 
 static const struct field disk_fields[DITTO_DISK_A_MAX + 1] = {
@@ -41,6 +42,8 @@ static const struct field disk_fields[DITTO_DISK_A_MAX + 1] = {
 	[DITTO_DISK_A_META_PATH] = STR_FIELD(kernel_disk, meta_path),
 	[DITTO_DISK_A_BLOCK_SHIFT] = U32_FIELD(kernel_disk, block_shift),
 	[DITTO_DISK_A_UNCLEAN] = U32_FIELD(kernel_disk, unclean),
+	[DITTO_DISK_A_READ_ERRORS] = U64_FIELD(kernel_disk, read_errors),
+	[DITTO_DISK_A_REPAIRED] = U64_FIELD(kernel_disk, repaired),
 };
 
 static const struct field device_fields[DITTO_DEVICE_A_MAX + 1] = {

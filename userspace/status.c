@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
 #include <string.h>
 
 #include "human.h"
@@ -126,6 +127,15 @@ static void print_io(FILE *out, const struct kernel_device *device)
 	}
 }
 
+static void print_read_errors(FILE *out, const struct kernel_disk *disk)
+{
+	char repaired[HUMAN_LEN], text[96];
+
+	snprintf(text, sizeof(text), "reads that this disk could not do: %" PRIu64
+		 "; written anew: %s", disk->read_errors, human_bytes(disk->repaired, repaired));
+	print_wrapped(out, text);
+}
+
 void status_print(FILE *out, const struct kernel_resource *resource, bool colour)
 {
 	char size[HUMAN_LEN];
@@ -141,6 +151,8 @@ void status_print(FILE *out, const struct kernel_resource *resource, bool colour
 	print_io(out, &resource->device);
 	if (resource->disk.unclean)
 		print_wrapped(out, "this disk was not stopped cleanly");
+	if (resource->disk.read_errors)
+		print_read_errors(out, &resource->disk);
 	for (unsigned int i = 0; i < resource->n_peers; i++)
 		print_peer(out, &resource->peers[i], colour);
 }

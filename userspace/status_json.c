@@ -28,6 +28,7 @@ static struct json_object *options_json(const struct kernel_options *options)
 	add_number(to, "ping-interval", options->ping_interval);
 	add_number(to, "timeout", options->timeout);
 	add_bool(to, "payload-checksum", options->payload_crc);
+	add_string(to, "on-read-error", read_error_name(options->on_read_error));
 	return to;
 }
 
@@ -41,6 +42,8 @@ static struct json_object *disk_json(const struct kernel_disk *disk)
 		add_string(to, "metadata", disk->meta_path[0] ? disk->meta_path : "internal");
 		add_number(to, "granularity", 1ULL << (disk->block_shift & 63));
 		add_bool(to, "unclean", disk->unclean);
+		add_number(to, "read-errors", disk->read_errors);
+		add_number(to, "repaired", disk->repaired);
 	}
 	return to;
 }

@@ -103,7 +103,9 @@ enum ditto_wire_bye {
 #define DITTO_WIREF_GUARD	(1u << 1)	/* crosses an extent on its way: remember it */
 #define DITTO_WIREF_CRC		(1u << 2)	/* payload_crc is set; only with a payload */
 #define DITTO_WIREF_SYNC_END	(1u << 3)	/* EXTENT*: the last for now, flush and say so */
-#define DITTO_WIREF_KNOWN	0xfu
+/* VERIFY_SUMS: that disk cannot read the range, and differs in all of it */
+#define DITTO_WIREF_UNREADABLE	(1u << 4)
+#define DITTO_WIREF_KNOWN	0x1fu
 
 /**
  * struct ditto_wire_header - a message's header in host order

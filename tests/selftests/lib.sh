@@ -460,10 +460,12 @@ node_up() {
 #   metadata=internal|external
 #   timeout=MS ping=MS     the resource's (default 6000 and 1000, and scaled)
 #   checksum=yes           payload-checksum
+#   on_read_error=detach   on-read-error
 #   up=N                   only the first N nodes get metadata and come up, the
 #                          others have all but that: bring them up by node_up
 cluster_up() {
 	local count=$1 i node option metadata=internal timeout=6000 ping=1000 checksum=no up=$1
+	local on_read_error=repair
 	shift
 	[[ ! ${1-} =~ ^[0-9]+$ ]] || { disk_size=$1; shift; }
 	for option; do
@@ -476,6 +478,7 @@ cluster_up() {
 		timeout=*) timeout=${option#*=} ;;
 		ping=*) ping=${option#*=} ;;
 		checksum=*) checksum=${option#*=} ;;
+		on_read_error=*) on_read_error=${option#*=} ;;
 		up=*) up=${option#*=} ;;
 		*) bail "cluster_up: no such option: $option" ;;
 		esac
@@ -496,6 +499,7 @@ cluster_up() {
 	conf_options="timeout = $(scaled "$timeout")
 ping-interval = $(scaled "$ping")
 payload-checksum = $checksum
+on-read-error = $on_read_error
 "
 	write_conf "$RES" "$UUID" 7900
 	for node in "${NODES[@]}"; do

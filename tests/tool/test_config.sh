@@ -59,13 +59,15 @@ accepted "without metadata it is internal" -e '/^metadata = internal/d'
 accepted "times with suffixes" -e 's/= 1000/= 500ms/' -e 's/= 6000/= 1m/'
 accepted "times with a space before the suffix" -e 's/= 6000/= 6 s/'
 accepted "payload-checksum = yes" -e 's/checksum = no/checksum = yes/'
+accepted "on-read-error = repair" -e 's/^payload.*/&\non-read-error = repair/'
+accepted "on-read-error = detach" -e 's/^payload.*/&\non-read-error = detach/'
 accepted "indented lines" -e 's/^/    /'
 accepted "a comment behind a value" -e 's/^policy.*/& ; and why/'
 accepted "lines that end in CR LF" -e 's/$/\r/'
 
 refused "unknown key" 5 "unknown key 'polcy'; allowed in [resource] are name, uuid, policy, security" \
 	-e 's/^policy/polcy/'
-refused "unknown key in options" 9 "unknown key 'rate'; allowed in [options] are ping-interval, timeout, payload-checksum" \
+refused "unknown key in options" 9 "unknown key 'rate'; allowed in [options] are ping-interval, timeout, payload-checksum, on-read-error" \
 	-e 's/^timeout/rate/'
 refused "unknown key in a node" 14 "unknown key 'device'; allowed in [node NAME] are id, address, disk, metadata" \
 	-e '14s/^disk/device/'
@@ -117,6 +119,8 @@ refused "two ping-intervals above the default timeout" 8 "timeout 6000 ms is les
 	-e 's/= 1000/= 3001/' -e '/^timeout/d'
 refused "payload-checksum = maybe" 10 "payload-checksum = 'maybe'; allowed are yes, no" \
 	-e 's/checksum = no/checksum = maybe/'
+refused "on-read-error = panic" 11 "on-read-error = 'panic'; allowed are repair, detach" \
+	-e 's/^\( *\)payload.*/&\non-read-error = panic/'
 refused "no nodes" 10 "there is no section [node NAME]; each node needs one" -e '11,20d'
 refused "no resource section" 1 "there is no section [resource]" -e '2,6d'
 refused "no id" 11 "[node alpha] has no 'id'; required are id, address, disk" -e '12d'

@@ -129,15 +129,18 @@ static void test_resource(void)
 	mnl_attr_put_strz(nlh, DITTO_DISK_A_META_PATH, "/dev/m");
 	mnl_attr_put_u32(nlh, DITTO_DISK_A_BLOCK_SHIFT, 14);
 	mnl_attr_put_u32(nlh, DITTO_DISK_A_UNCLEAN, 1);
+	mnl_attr_put_u64(nlh, DITTO_DISK_A_READ_ERRORS, 1ULL << 40);
+	mnl_attr_put_u64(nlh, DITTO_DISK_A_REPAIRED, 4096);
 	mnl_attr_nest_end(nlh, nest);
 	ok(!parse(nlh, r) && !strcmp(r->name, "r0") && !memcmp(r->uuid, uuid, 16) &&
 	   r->node_id == 3 && r->role == DITTO_ROLE_PRIMARY && r->generation == 1ULL << 63 &&
 	   r->position == 77 && r->roster == 5, "a resource, with an attribute to come");
 	ok(r->options.policy == 1 && r->options.ping_interval == 2 && r->options.timeout == 3 &&
-	   r->options.payload_crc == 4, "its options");
+	   r->options.payload_crc == 4 && r->options.on_read_error == 5, "its options");
 	ok(r->disk.state == DITTO_DISK_OUTDATED && !strcmp(r->disk.path, "/dev/a") &&
 	   !strcmp(r->disk.meta_path, "/dev/m") && r->disk.block_shift == 14 &&
-	   r->disk.unclean == 1, "its disk");
+	   r->disk.unclean == 1 && r->disk.read_errors == 1ULL << 40 && r->disk.repaired == 4096,
+	   "its disk");
 	ok(!r->device.present, "no device");
 	free(r);
 }

@@ -78,6 +78,8 @@ static void fill(struct kernel_resource *r)
 	r->device.held = UINT32_MAX;
 	r->device.deposed = 1;
 	r->device.openers = UINT32_MAX;
+	r->disk.read_errors = UINT64_MAX;
+	r->disk.repaired = (1023ULL << 30) + (1000ULL << 20);
 	r->device.minor = 1048575;
 	r->device.size = (1023ULL << 30) + (1000ULL << 20);
 	for (unsigned int i = 0; i < r->n_peers; i++) {

@@ -216,6 +216,7 @@ enum ditto_option_attr {
 	 */
 	DITTO_OPTION_A_TIMEOUT,
 	DITTO_OPTION_A_PAYLOAD_CRC,	/* 0, 1: CRC32C over payloads */
+	DITTO_OPTION_A_ON_READ_ERROR,	/* enum ditto_read_error */
 	__DITTO_OPTION_A_LAST
 };
 
@@ -230,6 +231,8 @@ enum ditto_disk_attr {
 	DITTO_DISK_A_META_PATH,		/* NLA_NUL_STRING, external only */
 	DITTO_DISK_A_BLOCK_SHIFT,	/* NLA_U32, bytes a bitmap bit covers, log2 */
 	DITTO_DISK_A_UNCLEAN,		/* NLA_U32, 1: it was not stopped cleanly */
+	DITTO_DISK_A_READ_ERRORS,	/* NLA_U64, reads that failed since it was attached */
+	DITTO_DISK_A_REPAIRED,		/* NLA_U64, bytes written anew after such a one */
 	__DITTO_DISK_A_LAST
 };
 
@@ -309,6 +312,12 @@ enum ditto_policy {
 	DITTO_POLICY_SEMI_SYNC,		/* refused: not in this version */
 	DITTO_POLICY_QUORUM,		/* refused: not in this version */
 	DITTO_POLICY_ASYNC,		/* refused: not in this version */
+};
+
+/* What becomes of a disk that cannot read something which another node's can. */
+enum ditto_read_error {
+	DITTO_READ_ERROR_REPAIR = 1,	/* that is written to it anew */
+	DITTO_READ_ERROR_DETACH,	/* it has failed */
 };
 
 enum ditto_disk_state {
