@@ -4,7 +4,7 @@
 # Test: disks that fail: the device goes on with the copies that are left
 # Proves: G1, G2, G7, G8
 # Needs: brd, dm, nft, debugfs
-# Time limit: 300
+# Time limit: 480
 #
 # A writer remembers what was acknowledged to it. While it writes, the Primary's
 # disk returns errors, to writes, to reads alone, or nothing at all any more: no
