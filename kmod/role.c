@@ -502,6 +502,7 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 	if (res->role == DITTO_ROLE_PRIMARY) {
 		if (READ_ONCE(res->stream.disk) >= DITTO_STREAM_DISK_ABSENT)
 			return;
+		ditto_verify_stop(res);
 		ditto_role_lose_targets(res, "the Primary's disk has failed");
 		ditto_roster_without_disk(res);
 		return;
@@ -533,6 +534,7 @@ static void tell_differences(struct ditto_peer *peer)
 
 void ditto_role_verified(struct ditto_resource *res)
 {
+	bool failed = READ_ONCE(res->disk->failed);
 	u32 i;
 
 	for (i = 0; i < DITTO_MAX_NODES; i++) {
@@ -543,12 +545,15 @@ void ditto_role_verified(struct ditto_resource *res)
 		ditto_peer_info(peer, "verify: %llu bytes differ, %llu were skipped",
 				peer->verify_errors, peer->verify_skipped);
 		ditto_event_verified(peer, peer->verify_errors);
-		if (peer->verify_errors && peer->connection)
-			tell_differences(peer);
-		if (peer->verify_errors && peer->connection)
-			ditto_connection_fail(peer->connection, false,
-					      "verify found %llu bytes that differ",
-					      peer->verify_errors);
+		if (!peer->verify_errors || !peer->connection)
+			continue;
+		if (failed) {
+			ditto_peer_warn(peer, "what differs stays: the local disk has failed, and it has the data");
+			continue;
+		}
+		tell_differences(peer);
+		ditto_connection_fail(peer->connection, false,
+				      "verify found %llu bytes that differ", peer->verify_errors);
 	}
 	res->verify.peers = 0;
 }

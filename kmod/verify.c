@@ -213,10 +213,12 @@ static bool item_answered(struct ditto_verify_item *item, u32 node)
 static void item_asked(struct ditto_verify_item *item)
 {
 	struct ditto_resource *res = item->res;
+	bool failed = READ_ONCE(res->disk->failed);
 	bool end;
 
-	if (item->read.status) {
-		if (!READ_ONCE(res->disk->failed))
+	/* A disk that is written to no more says nothing of those that are. */
+	if (item->read.status || failed) {
+		if (!failed)
 			ditto_disk_unreadable(res, item->start, item->size, "not verified", "");
 		item->spoiled = true;
 		item->tries = TRIES;
@@ -284,7 +286,7 @@ static void compare(struct ditto_verify_item *item, struct ditto_peer *peer, con
 
 		if (sums && item->sums[i] == get_unaligned_le32(sums + 4 * i))
 			continue;
-		if (item->read.reader.crossed) {
+		if (item->read.reader.crossed || READ_ONCE(item->res->disk->failed)) {
 			item->spoiled = true;
 			return;
 		}

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Test: verify finds exactly the differences that were planted
-# Proves: G2, G3
-# Needs: brd
+# Proves: G2, G3, G8
+# Needs: brd, dm-delay
 # Time limit: 180
 
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-cluster_ready 3 16
+need_module dm_delay
+cluster_ready 3 16 disk=dm
 must "data is written" dd if=/dev/urandom of="$DEV" bs=1M count=8 oflag=direct
 ok "at first it finds nothing" ditto a verify "$RES" --wait
 
@@ -46,3 +47,22 @@ ok "b is no longer UpToDate" not is a peers.b.disk UpToDate
 ditto a resume-sync "$RES"
 must "they are repaired" wait_sync a
 ok "nothing is found the second time, and the disks are equal" copies_equal
+
+# What the disk below a holds grows old from its first error on: reads come back late
+# from it, and no write gets there. That says nothing of b and c, which have it all.
+what="the Primary's disk fails under a verify"
+sectors=$(blockdev --getsz "${DISK[a]}")
+ram=$(dmsetup table dt-a | awk '{ print $4 }')
+must "$what: a disk that fails" dmsetup create dt-error --table "0 $sectors error"
+error=$(dmsetup info -c --noheadings -o major,minor --separator : dt-error)
+must "$what: reads are late, writes fail" dm_table a "0 $sectors delay $ram 0 1000 $error 0 0"
+must "$what: it begins" ditto a verify "$RES"
+must "$what: all is written to" dd if=/dev/urandom of="$DEV" bs=1M count=12 oflag=direct status=none
+ok "$what: the disk has failed" is a disk.state Failed
+verified() { not is a peers.b.replication Verify && not is a peers.c.replication Verify; }
+must "$what: it ends" wait_for 30 "the end of the verify" verified
+for node in b c; do
+	same "$what: $node is not said to differ" 0 "$(field a "peers.$node.verify-errors")"
+	ok "$what: $node follows" is a "peers.$node.replication" Established
+done
+ok "$what: writes go on" dd if=/dev/urandom of="$DEV" bs=1M count=1 oflag=direct status=none
