@@ -139,11 +139,11 @@ static int lock_conf(struct ditto_resource *res, struct genl_info *info)
 
 	if (err)
 		return err;
-	if (mutex_lock_killable(&res->conf))
+	if (ditto_resource_lock_killable(res))
 		return -EINTR;
 	if (!res->dead)
 		return 0;
-	mutex_unlock(&res->conf);
+	ditto_resource_unlock(res);
 	return ditto_refuse(info->extack, -ENOENT, "the resource is going down");
 }
 
@@ -183,7 +183,7 @@ static void post_doit(DITTO_GENL_OPS *ops, struct sk_buff *skb,
 	if (!res)
 		return;
 	if (info->genlhdr->cmd != DITTO_CMD_RESOURCE_GET)
-		mutex_unlock(&res->conf);
+		ditto_resource_unlock(res);
 	ditto_resource_put(res);
 }
 

@@ -2,6 +2,7 @@
 #include "resource.h"
 
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/netns/generic.h>
 
@@ -52,6 +53,29 @@ static void resource_free(struct kref *ref)
 void ditto_resource_put(struct ditto_resource *res)
 {
 	kref_put(&res->ref, resource_free);
+}
+
+void ditto_resource_lock(struct ditto_resource *res)
+{
+	mutex_lock(&res->conf);
+	res->memory = memalloc_noio_save();
+}
+
+int ditto_resource_lock_killable(struct ditto_resource *res)
+{
+	int err = mutex_lock_killable(&res->conf);
+
+	if (!err)
+		res->memory = memalloc_noio_save();
+	return err;
+}
+
+void ditto_resource_unlock(struct ditto_resource *res)
+{
+	unsigned int memory = res->memory;
+
+	mutex_unlock(&res->conf);
+	memalloc_noio_restore(memory);
 }
 
 void ditto_resource_event(struct ditto_resource *res, enum ditto_resource_event event)
@@ -462,7 +486,7 @@ static void resource_abandon(struct ditto_resource *res)
 {
 	u32 i;
 
-	mutex_lock(&res->conf);
+	ditto_resource_lock(res);
 	unlink(res);
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->peers[i])
@@ -474,7 +498,7 @@ static void resource_abandon(struct ditto_resource *res)
 		if (ditto_role_drain(res, DITTO_GATE_ROLE) || await_idle(res)) {
 			/* The disk keeps what it has: it, and we, stay for good. */
 			ditto_warn(res, "%s does not return its I/O: left behind", res->disk->path);
-			mutex_unlock(&res->conf);
+			ditto_resource_unlock(res);
 			return;
 		}
 		ditto_device_del(res);
@@ -484,7 +508,7 @@ static void resource_abandon(struct ditto_resource *res)
 		drop_disk(res);
 	}
 	put_peers(res);
-	mutex_unlock(&res->conf);
+	ditto_resource_unlock(res);
 	ditto_resource_put(res);
 }
 

@@ -8,8 +8,8 @@
  * conf (mutex)		what the administrator and the state machine change:
  *			role, disk, metadata, peers, connections coming and
  *			going. Held across metadata writes, never across
- *			anything that only a peer can end. Commands take it
- *			killable.
+ *			anything that only a peer can end. Taken by
+ *			ditto_resource_lock(); commands take it killable.
  * stream_lock (spinlock, interrupts off)
  *			what requests and acknowledgements change: the stream,
  *			the followers, bitmaps, resync plans, ready lists; and
@@ -58,6 +58,7 @@ struct ditto_options {
  * @dead: taken out of the list: no command finds it any more
  * @name: unique within the namespace
  * @role: written under both locks
+ * @memory: how whoever has conf asked for memory before
  * @disk_state: as last told to everyone; under conf
  * @disk: written under both locks
  * @device: made by attach; written under both locks
@@ -98,6 +99,7 @@ struct ditto_resource {
 	struct ditto_options options;
 
 	struct mutex conf;
+	unsigned int memory;
 	enum ditto_role role;
 	enum ditto_disk_state disk_state;
 	struct ditto_disk *disk;
@@ -157,6 +159,15 @@ static inline struct ditto_resource *ditto_resource_get(struct ditto_resource *r
 	return res;
 }
 void ditto_resource_put(struct ditto_resource *res);
+
+/*
+ * Take conf. Memory asked for under it is never found by writing to a device: a
+ * write to this one may wait for whoever has conf.
+ */
+void ditto_resource_lock(struct ditto_resource *res);
+/* Return: 0, -EINTR where the caller is killed. */
+int ditto_resource_lock_killable(struct ditto_resource *res);
+void ditto_resource_unlock(struct ditto_resource *res);
 
 /* Make a resource and enter it in @net. Return: 0, -EEXIST, -ENOMEM. */
 int ditto_resource_new(struct net *net, const char *name, const u8 *uuid, u32 node_id,

@@ -269,7 +269,7 @@ void ditto_state_work(struct work_struct *work)
 	struct ditto_resource *res = container_of(work, struct ditto_resource, state_work);
 	u32 i;
 
-	mutex_lock(&res->conf);
+	ditto_resource_lock(res);
 	if (!res->dead) {
 		if (test_and_clear_bit(DITTO_RES_DISK_FAILED, &res->events))
 			ditto_role_disk_failed(res);
@@ -285,5 +285,5 @@ void ditto_state_work(struct work_struct *work)
 				work_peer(res->peers[i]);
 		ditto_state_refresh(res);
 	}
-	mutex_unlock(&res->conf);
+	ditto_resource_unlock(res);
 }
