@@ -2,21 +2,26 @@
 /*
  * A writer whose machine may be killed at any moment, and its judge.
  *
- *	stamp write DEVICE LOG	writes numbered blocks, and notes in LOG up to
- *				which number a flush has completed
- *	stamp check DEVICE LOG	every block holds what it held when that flush
- *				completed, or something newer
- *	stamp wipe DEVICE	no block was ever written
+ *	stamp write DEVICE LOG [MIB]	writes numbered blocks, and notes in LOG up
+ *					to which number a flush has completed
+ *	stamp check DEVICE LOG [MIB]	every block holds what it held when that
+ *					flush completed, or something newer
+ *	stamp wipe DEVICE [MIB]		no block was ever written
  *
  * LOG is on another machine, or on a disk that is not lost. The number of a
- * write says where it goes, so that LOG is one number.
+ * write says where it goes, so that LOG is one number. The writes between two
+ * flushes are under way at the same time. With MIB, the blocks lie in the first
+ * so many megabytes (at least 16), else they are spread over the device.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/aio_abi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BLOCK	4096u
@@ -30,12 +35,28 @@ struct stamp {
 	uint64_t block;
 };
 
-static unsigned char buffer[BLOCK] __attribute__((aligned(BLOCK)));
+static unsigned char buffers[BATCH][BLOCK] __attribute__((aligned(BLOCK)));
+static unsigned char chunk[1 << 20] __attribute__((aligned(BLOCK)));
+static uint64_t stride;		/* from one block to the next, in bytes */
 
 static void die(const char *what)
 {
 	perror(what);
 	exit(2);
+}
+
+static void set_stride(int fd, const char *mib)
+{
+	uint64_t size = mib ? strtoull(mib, NULL, 10) << 20 : (uint64_t)lseek(fd, 0, SEEK_END);
+
+	stride = size / BLOCK / BLOCKS * BLOCK;
+	/* A chunk is read at once, and no block lies across its end. */
+	while (stride & (stride - 1))
+		stride &= stride - 1;
+	if (!stride) {
+		fprintf(stderr, "stamp: %" PRIu64 " bytes are too few\n", size);
+		exit(2);
+	}
 }
 
 /* Neighbours in number are far apart; each block is written again and again. */
@@ -44,26 +65,24 @@ static uint64_t block_of(uint64_t number)
 	return number * 0x9e3779b97f4a7c15ull >> 40 & (BLOCKS - 1);
 }
 
-static off_t offset_of(int fd, uint64_t block)
+/* In order of @block; what is returned is valid until the next call. */
+static const unsigned char *read_block(int fd, uint64_t block, struct stamp *stamp)
 {
-	off_t size = lseek(fd, 0, SEEK_END);
-	uint64_t stride = (uint64_t)size / BLOCK / BLOCKS;
+	uint64_t offset = block * stride, start = offset % sizeof(chunk);
+	const unsigned char *data = chunk + start;
 
-	if (!stride) {
-		fprintf(stderr, "stamp: %jd bytes are too few\n", (intmax_t)size);
-		exit(2);
-	}
-	return (off_t)(block * stride * BLOCK);
-}
-
-static void read_block(int fd, uint64_t block, struct stamp *stamp)
-{
-	if (pread(fd, buffer, BLOCK, offset_of(fd, block)) != BLOCK)
+	if (stride >= sizeof(chunk)) {
+		data = chunk;
+		if (pread(fd, chunk, BLOCK, (off_t)offset) != BLOCK)
+			die("read");
+	} else if (!start && pread(fd, chunk, sizeof(chunk), (off_t)offset) != sizeof(chunk)) {
 		die("read");
-	memcpy(stamp, buffer, sizeof(*stamp));
+	}
+	memcpy(stamp, data, sizeof(*stamp));
+	return data;
 }
 
-static void write_block(int fd, uint64_t block, uint64_t number)
+static void fill_block(unsigned char *buffer, uint64_t block, uint64_t number)
 {
 	struct stamp stamp = { MAGIC, number, block };
 
@@ -71,8 +90,35 @@ static void write_block(int fd, uint64_t block, uint64_t number)
 	memcpy(buffer, &stamp, sizeof(stamp));
 	/* The end says the same as the beginning: it was not torn. */
 	memcpy(buffer + BLOCK - sizeof(stamp), &stamp, sizeof(stamp));
-	if (pwrite(fd, buffer, BLOCK, offset_of(fd, block)) != BLOCK)
-		die("write");
+}
+
+/* The @count writes that begin with @number, all at once */
+static void write_batch(aio_context_t context, int fd, uint64_t number, unsigned int count)
+{
+	struct iocb writes[BATCH] = { 0 }, *list[BATCH];
+	struct io_event ended[BATCH];
+
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t block = block_of(number + i);
+
+		fill_block(buffers[i], block, number + i);
+		writes[i].aio_lio_opcode = IOCB_CMD_PWRITE;
+		writes[i].aio_fildes = (uint32_t)fd;
+		writes[i].aio_buf = (uintptr_t)buffers[i];
+		writes[i].aio_nbytes = BLOCK;
+		writes[i].aio_offset = (int64_t)(block * stride);
+		list[i] = &writes[i];
+	}
+	if (syscall(SYS_io_submit, context, (long)count, list) != (long)count)
+		die("io_submit");
+	if (syscall(SYS_io_getevents, context, (long)count, (long)count, ended, NULL) != (long)count)
+		die("io_getevents");
+	for (unsigned int i = 0; i < count; i++) {
+		if (ended[i].res == BLOCK)
+			continue;
+		fprintf(stderr, "write: %s\n", strerror((int)-ended[i].res));
+		exit(2);
+	}
 }
 
 static uint64_t read_log(const char *path)
@@ -104,19 +150,22 @@ static void __attribute__((noreturn)) do_write(int fd, const char *path)
 {
 	int log = open(path, O_WRONLY | O_CREAT, 0644);
 	uint64_t number = newest(fd);
+	aio_context_t context = 0;
+	unsigned int count;
 	char text[32];
 
 	if (log < 0)
 		die(path);
+	if (syscall(SYS_io_setup, BATCH, &context))
+		die("io_setup");
 	if (number < read_log(path))
 		number = read_log(path);
 	printf("writing from %" PRIu64 "\n", number + 1);
 	fflush(stdout);
 	for (;;) {
-		for (unsigned int i = 0; i <= number % BATCH; i++) {
-			number++;
-			write_block(fd, block_of(number), number);
-		}
+		count = (unsigned int)(number % BATCH) + 1;
+		write_batch(context, fd, number + 1, count);
+		number += count;
 		if (fdatasync(fd))
 			die("flush");
 		snprintf(text, sizeof(text), "%020" PRIu64 "\n", number);
@@ -129,18 +178,19 @@ static int do_check(int fd, const char *path)
 {
 	static uint64_t expected[BLOCKS];
 	uint64_t flushed = read_log(path), number;
+	const unsigned char *data;
 	unsigned int bad = 0;
 	struct stamp stamp;
 
 	for (number = 1; number <= flushed; number++)
 		expected[block_of(number)] = number;
 	for (uint64_t block = 0; block < BLOCKS; block++) {
-		read_block(fd, block, &stamp);
+		data = read_block(fd, block, &stamp);
 		if (!expected[block] && stamp.magic != MAGIC)
 			continue;
 		if (stamp.magic == MAGIC && stamp.block == block && stamp.number >= expected[block] &&
 		    block_of(stamp.number) == block &&
-		    !memcmp(buffer, buffer + BLOCK - sizeof(stamp), sizeof(stamp)))
+		    !memcmp(data, data + BLOCK - sizeof(stamp), sizeof(stamp)))
 			continue;
 		if (bad++ < 8)
 			printf("block %" PRIu64 " holds %" PRIu64 ", flushed was %" PRIu64 "\n",
@@ -152,33 +202,34 @@ static int do_check(int fd, const char *path)
 
 static int do_wipe(int fd)
 {
-	memset(buffer, 0, BLOCK);
 	for (uint64_t block = 0; block < BLOCKS; block++)
-		if (pwrite(fd, buffer, BLOCK, offset_of(fd, block)) != BLOCK)
+		if (pwrite(fd, buffers[0], BLOCK, (off_t)(block * stride)) != BLOCK)
 			die("write");
 	return fdatasync(fd) != 0;
 }
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: stamp write|check DEVICE LOG | wipe DEVICE\n");
+	fprintf(stderr, "usage: stamp write|check DEVICE LOG [MIB] | wipe DEVICE [MIB]\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	int fd;
+	bool wipe = argc > 1 && !strcmp(argv[1], "wipe");
+	int fd, given = wipe ? 3 : 4;
 
-	if (argc < 3)
+	if (argc < given || argc > given + 1)
 		return usage();
 	fd = open(argv[2], O_RDWR | O_DIRECT);
 	if (fd < 0)
 		die(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "wipe"))
+	set_stride(fd, argv[given]);
+	if (wipe)
 		return do_wipe(fd);
-	if (argc == 4 && !strcmp(argv[1], "write"))
+	if (!strcmp(argv[1], "write"))
 		do_write(fd, argv[3]);
-	if (argc == 4 && !strcmp(argv[1], "check"))
+	if (!strcmp(argv[1], "check"))
 		return do_check(fd, argv[3]);
 	return usage();
 }
