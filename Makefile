@@ -9,7 +9,7 @@
 #	make check-debug	the selftests under KASAN, lockdep and kmemleak
 #	make check-6.12		the selftests on Linux 6.12
 #	make mutants		bugs put in on purpose: the simulator must find each
-#	make check-crash	a machine is killed 200 times (KILLS=N: so often)
+#	make check-crash	machines are killed 200 times (KILLS=N: so often)
 #	make bench		measure it beside dm-linear, DRBD 8.4 and md over nbd
 #	make lint		W=1, sparse, checkpatch, shellcheck
 #	make clean
