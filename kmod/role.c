@@ -224,7 +224,7 @@ static int record_promotion(struct ditto_resource *res, u32 members)
 	md->roster = members | BIT(res->node_id);
 	md->roster_number++;
 	md->flags &= ~(DITTO_MDF_INCONSISTENT | DITTO_MDF_OUTDATED);
-	md->flags |= DITTO_MDF_PRIMARY;
+	md->flags |= DITTO_MDF_PRIMARY | DITTO_MDF_USED;
 	return ditto_disk_write_md(res->disk);
 }
 
@@ -235,10 +235,11 @@ static int record_promotion(struct ditto_resource *res, u32 members)
  */
 static int assume_equal(struct ditto_resource *res, u32 *members, struct netlink_ext_ack *extack)
 {
+	const u32 no_disk = DITTO_STATEF_DISKLESS | DITTO_STATEF_FAILED;
 	struct ditto_peer *peer;
 	u32 i;
 
-	if (res->disk->md.generation)
+	if (res->disk->md.flags & DITTO_MDF_USED)
 		return ditto_refuse(extack, -EEXIST,
 				    "this disk has held data of the resource: whether others hold the same is found by 'verify', not assumed");
 	for (i = 0; i < DITTO_MAX_NODES; i++) {
@@ -249,11 +250,11 @@ static int assume_equal(struct ditto_resource *res, u32 *members, struct netlink
 			return ditto_refuse(extack, -ENOTCONN,
 					    "%s is not connected: only of disks that are can it be assumed that they are equal",
 					    peer->name);
-		if (peer->state.generation || peer->state.flags & DITTO_STATEF_DISKLESS)
+		if (peer->state.flags & (DITTO_STATEF_USED | no_disk))
 			return ditto_refuse(extack, -EEXIST,
 					    "%s has %s: it cannot be assumed to be equal",
-					    peer->name, peer->state.generation ?
-					    "held data of the resource" : "no disk");
+					    peer->name, peer->state.flags & no_disk ?
+					    "no disk" : "held data of the resource");
 		*members |= BIT(i);
 	}
 	return 0;
@@ -438,7 +439,6 @@ static int invalidate_peer(struct ditto_resource *res, struct ditto_peer *peer,
 	ditto_state_refresh(res);
 	return 0;
 }
-
 
 int ditto_role_invalidate(struct ditto_resource *res, struct ditto_peer *peer,
 			  struct netlink_ext_ack *extack)

@@ -259,6 +259,7 @@ int ditto_roster_start(struct ditto_resource *res, const struct ditto_wire_start
 {
 	struct ditto_md *md = &res->disk->md;
 
+	md->flags |= DITTO_MDF_USED;
 	if (start->mode != DITTO_MODE_TARGET) {
 		take_generations(md, start);
 		if (start->mode == DITTO_MODE_ASSUMED) {

@@ -213,8 +213,8 @@ static const char *check_start(struct ditto_peer *peer, const struct ditto_wire_
 	memcpy(theirs.history, start->history, sizeof(theirs.history));
 	ditto_state_mine(res, &mine);
 	if (start->mode == DITTO_MODE_ASSUMED)
-		return mine.generation ? "this copy has held data: nobody's word makes it equal" :
-					 NULL;
+		return !(mine.flags & DITTO_STATEF_USED) ? NULL :
+		       "this copy has held data: nobody's word makes it equal";
 	relation = ditto_history_relate(&mine, &theirs);
 	if (start->mode == DITTO_MODE_TARGET)
 		return relation == DITTO_RELATION_AHEAD ? "this copy is newer" :

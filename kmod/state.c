@@ -31,6 +31,7 @@ void ditto_state_mine(struct ditto_resource *res, struct ditto_wire_state *state
 	state->flags = (res->role == DITTO_ROLE_PRIMARY ? DITTO_STATEF_PRIMARY : 0) |
 		       (md->flags & DITTO_MDF_INCONSISTENT ? DITTO_STATEF_INCONSISTENT : 0) |
 		       (md->flags & DITTO_MDF_OUTDATED ? DITTO_STATEF_OUTDATED : 0) |
+		       (md->flags & DITTO_MDF_USED ? DITTO_STATEF_USED : 0) |
 		       (disk->unclean ? DITTO_STATEF_UNCLEAN : 0) |
 		       (READ_ONCE(disk->failed) ? DITTO_STATEF_FAILED : 0);
 	state->roster = md->roster;

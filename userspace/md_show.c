@@ -17,6 +17,7 @@ static const struct {
 	{ DITTO_MDF_OUTDATED, "outdated" },
 	{ DITTO_MDF_CLEAN, "clean" },
 	{ DITTO_MDF_PRIMARY, "primary" },
+	{ DITTO_MDF_USED, "used" },
 };
 
 #define N_FLAGS	(sizeof(flags) / sizeof(flags[0]))

@@ -45,7 +45,9 @@
 /* Detached in order; else the disk may have lost what its cache held. */
 #define DITTO_MDF_CLEAN		(1u << 3)
 #define DITTO_MDF_PRIMARY	(1u << 4)	/* was Primary when last written */
-#define DITTO_MDF_KNOWN		0x1fu
+/* Took part in the resource once: also where it was given up since, and holds old data. */
+#define DITTO_MDF_USED		(1u << 5)
+#define DITTO_MDF_KNOWN		0x3fu
 
 /* struct ditto_md_peer.flags */
 #define DITTO_MDF_PEER_USED	(1u << 0)
@@ -86,7 +88,7 @@ struct ditto_md_peer {
  * @block_shift: log2 of the bytes that a bitmap bit covers
  * @region_shift: log2 of the bytes of a region of the intent log
  * @max_peers: bitmaps there is room for, 1 to DITTO_MD_PEERS
- * @generation: the current one; 0: the disk never held data of the resource
+ * @generation: the current one; 0: it holds no copy that counts
  * @history: earlier generations, newest first, 0 ends
  * @roster_generation: generation of the newest roster known
  * @roster_number: its number

@@ -155,14 +155,15 @@ struct ditto_wire_header {
 #define DITTO_STATEF_UNCLEAN		(1u << 3)
 #define DITTO_STATEF_DISKLESS		(1u << 4)
 #define DITTO_STATEF_FAILED		(1u << 5)
-#define DITTO_STATEF_KNOWN		0x3fu
+#define DITTO_STATEF_USED		(1u << 6)
+#define DITTO_STATEF_KNOWN		0x7fu
 
 /**
  * struct ditto_wire_state - how a node's copy stands, in host order
  * @flags: DITTO_STATEF_*
  * @roster: a bit for each node id, of the newest roster known
  * @roster_number: its number
- * @generation: current, 0 if the disk never held data of the resource
+ * @generation: current, 0 where the disk holds no copy that counts
  * @history: earlier ones, newest first, 0 ends
  * @position: everything up to it has been applied, nothing beyond it
  * @attach_id: random at each attach: the same id means that nothing which the

@@ -150,3 +150,21 @@ ok "$what: b's user has not noticed" load_stop
 same "$what: b's data is what it was" "$(tail -n 1 <<<"$sums")" \
 	"$(dd if="$OTHER" bs=64k count=16 iflag=direct status=none | cksum)"
 ok "$what: all copies are equal" copies_equal
+
+# A disk that was given up, and a new one: neither counts for anything, but one of
+# them is full of old data.
+what="copies that are said to be equal"
+must "$what: b is demoted" ditto b demote "$RES"
+must "$what: a's is given up" ditto a invalidate "$RES"
+must "$what: b goes" ditto b down "$RES"
+must "$what: b has a new disk" ditto b create-md "$RES" --force
+must "$what: b returns" ditto b up "$RES"
+ditto a connect "$RES"
+must "$what: they are connected" wait_for 20 "a and b" connected a b
+denied a 'this disk has held data of the resource' promote "$RES" --assume-equal
+denied b 'a has held data of the resource' promote "$RES" --assume-equal
+must "$what: a has a new one, too" ditto a down "$RES"
+must "$what: new metadata" ditto a create-md "$RES" --force
+must "$what: a returns" ditto a up "$RES"
+must "$what: they are connected again" wait_for 20 "a and b" connected a b
+ok "$what: now a word is enough" ditto a promote "$RES" --assume-equal

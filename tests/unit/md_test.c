@@ -268,7 +268,7 @@ static void refuse_values(bool internal)
 
 	REFUSE(md.sequence = 0, "sequence");
 	REFUSE(md.node_id = 32, "node_id");
-	REFUSE(md.flags |= 1u << 5, "flags");
+	REFUSE(md.flags |= 1u << 6, "flags");
 	REFUSE(md.block_shift = 11, "block_shift");
 	REFUSE(md.block_shift = 21, "block_shift");
 	REFUSE(md.region_shift = 13, "region_shift");

@@ -527,7 +527,7 @@ static void hello_payload(void)
 	REFUSE_HELLO(hello.in_use = 2, "in_use");
 	REFUSE_HELLO(hello.state.device_block = 256, "device_block");
 	REFUSE_HELLO(hello.state.device_block = 8192, "device_block");
-	REFUSE_HELLO(hello.state.flags = 1u << 6, "flags");
+	REFUSE_HELLO(hello.state.flags = 1u << 7, "flags");
 	REFUSE_HELLO(hello.state.history[5] = 1, "history");
 	hello = good_hello();
 	hello.state.flags = DITTO_STATEF_DISKLESS;
@@ -549,7 +549,7 @@ static void state_payload(void)
 	buf[DITTO_WIRE_STATE_BYTES - 1] = 1;
 	EXPECT_EQ(ditto_wire_get_state(buf, &got, &why), -EPROTO);
 	EXPECT_STREQ(why.field, "reserved");
-	for (i = 6; i < 32; i++) {
+	for (i = 7; i < 32; i++) {
 		state.flags = 1u << i;
 		ditto_wire_put_state(&state, buf);
 		EXPECT_EQ(ditto_wire_get_state(buf, &got, &why), -EPROTO);
