@@ -56,16 +56,22 @@ bool ditto_remote_read_possible(const struct ditto_resource *res)
 /* Under stream_lock: members but @tried take turns. */
 static struct ditto_connection *choose_member(struct ditto_resource *res, u32 tried)
 {
+	struct ditto_connection *differs = NULL;
 	u32 i, node;
 
 	for (i = 1; i <= DITTO_MAX_NODES; i++) {
 		node = (res->remote.turn + i) % DITTO_MAX_NODES;
 		if (tried & BIT(node) || !is_good(res, node))
 			continue;
+		/* A verify has found that it is not equal: only where there is no other. */
+		if (ditto_account_out_of_sync(&res->account, node)) {
+			differs = res->peers[node]->connection;
+			continue;
+		}
 		res->remote.turn = node;
 		return res->peers[node]->connection;
 	}
-	return NULL;
+	return differs;
 }
 
 /* Under stream_lock: the Primary's disk has all that any user was told. */

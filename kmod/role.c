@@ -532,6 +532,21 @@ static void tell_differences(struct ditto_peer *peer)
 	}
 }
 
+/* Does a disk follow of which no difference is known? */
+static bool followed_by_equal(struct ditto_resource *res)
+{
+	bool found = false;
+	u32 i;
+
+	spin_lock_irq(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES && !found; i++)
+		found = res->peers[i] && res->stream.followers[i].active &&
+			ditto_state_member(res, res->peers[i]) && !res->peers[i]->sync.joining &&
+			!ditto_account_out_of_sync(&res->account, i);
+	spin_unlock_irq(&res->stream_lock);
+	return found;
+}
+
 void ditto_role_verified(struct ditto_resource *res)
 {
 	bool failed = READ_ONCE(res->disk->failed);
@@ -547,8 +562,9 @@ void ditto_role_verified(struct ditto_resource *res)
 		ditto_event_verified(peer, peer->verify_errors);
 		if (!peer->verify_errors || !peer->connection)
 			continue;
-		if (failed) {
-			ditto_peer_warn(peer, "what differs stays: the local disk has failed, and it has the data");
+		if (failed && !followed_by_equal(res)) {
+			ditto_peer_warn(peer, "differs in %llu bytes, and stays a member: the local disk, which held the other data, has failed",
+					peer->verify_errors);
 			continue;
 		}
 		tell_differences(peer);

@@ -49,20 +49,34 @@ must "they are repaired" wait_sync a
 ok "nothing is found the second time, and the disks are equal" copies_equal
 
 # What the disk below a holds grows old from its first error on: reads come back late
-# from it, and no write gets there. That says nothing of b and c, which have it all.
+# from it, and no write gets there. That says nothing of b and c, which have it all,
+# but for a block of b's that was found to differ before: no user may ever read that.
 what="the Primary's disk fails under a verify"
 sectors=$(blockdev --getsz "${DISK[a]}")
 ram=$(dmsetup table dt-a | awk '{ print $4 }')
 must "$what: a disk that fails" dmsetup create dt-error --table "0 $sectors error"
 error=$(dmsetup info -c --noheadings -o major,minor --separator : dt-error)
-must "$what: reads are late, writes fail" dm_table a "0 $sectors delay $ram 0 1000 $error 0 0"
+early=4096
+beginning() { dd if="$DEV" bs=64k count=1 iflag=direct status=none | cksum; }
+right=$(beginning)
+must "$what: b differs at the beginning" plant b 0 1
+must "$what: reads are late, but for the first, and writes fail" dm_table a \
+	"0 $early delay $ram 0 0 $error 0 0" \
+	"$early $((sectors - early)) delay $ram $early 3000 $error $early 0"
 must "$what: it begins" ditto a verify "$RES"
-must "$what: all is written to" dd if=/dev/urandom of="$DEV" bs=1M count=12 oflag=direct status=none
+differs() { is a peers.b.verify-errors 4096; }
+must "$what: that is found in time" wait_for 10 "a difference" differs
+must "$what: all else is written to" dd if=/dev/urandom of="$DEV" bs=1M seek=1 count=11 \
+	oflag=direct status=none
 ok "$what: the disk has failed" is a disk.state Failed
 verified() { not is a peers.b.replication Verify && not is a peers.c.replication Verify; }
 must "$what: it ends" wait_for 30 "the end of the verify" verified
-for node in b c; do
-	same "$what: $node is not said to differ" 0 "$(field a "peers.$node.verify-errors")"
-	ok "$what: $node follows" is a "peers.$node.replication" Established
+same "$what: b is said to differ there, and nowhere else" 4096 "$(field a peers.b.verify-errors)"
+same "$what: c is not said to differ" 0 "$(field a peers.c.verify-errors)"
+for _ in {1..4}; do
+	same "$what: users read what they have written" "$right" "$(beginning)"
 done
+alone() { is a roster 4; }
+must "$what: b has left the roster" wait_for 10 "the roster without b" alone
+ok "$what: c follows" is a peers.c.replication Established
 ok "$what: writes go on" dd if=/dev/urandom of="$DEV" bs=1M count=1 oflag=direct status=none
