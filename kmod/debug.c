@@ -61,6 +61,11 @@ static int inflight_show(struct seq_file *s, void *unused)
 	seq_printf(s, "regions hot %u free %u%s settled %llu\n",
 		   ditto_intent_hot(&res->regions.core), res->regions.core.free,
 		   list_empty(&res->regions.parked) ? "" : " parked", res->account.settled);
+	seq_printf(s, "pace inflight %llu budget %llu gap %llu us write alone %llu us%s%s\n",
+		   res->pace.inflight, res->pace.budget, div_u64(res->pace.gap, NSEC_PER_USEC),
+		   div_u64(res->pace.alone, NSEC_PER_USEC),
+		   ditto_pace_yields(&res->pace, ktime_get_ns()) ? " yields" : "",
+		   res->pace.probing ? " probing" : "");
 	show_followers(s, res);
 	show_entries(s, res);
 	spin_unlock_irq(&res->stream_lock);

@@ -10,6 +10,7 @@
 #include <uapi/linux/ditto.h>
 
 #include "core/bits.h"
+#include "core/pace.h"
 #include "core/resync.h"
 #include "core/wire.h"
 
@@ -33,6 +34,7 @@ enum ditto_peer_event {
 /**
  * struct ditto_peer_sync - the resync of a peer from this node
  * @plan: what to send; under stream_lock
+ * @path: what gets through to it; under stream_lock
  * @running: START has been answered, extents may be sent; under stream_lock
  * @work: takes extents from the plan
  * @reads: extents being read or sent; zero before a new resync begins
@@ -45,8 +47,9 @@ enum ditto_peer_event {
  */
 struct ditto_peer_sync {
 	struct ditto_resync plan;
+	struct ditto_path path;
 	bool running;
-	struct work_struct work;
+	struct delayed_work work;
 	atomic_t reads;
 	u64 done;
 	u64 sent;

@@ -331,7 +331,7 @@ static bool request_add(struct ditto_request *req)
 		make_local(req, true);
 	}
 	if (ditto_request_enter(req, &ready))
-		res->last_write = jiffies;
+		ditto_pace_write_begins(&res->pace, req->begun);
 	if (res->stream.listed > READ_ONCE(max_records))
 		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
@@ -363,6 +363,7 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 	req->user = user;
 	req->zero_flags = zero_flags(user);
 	req->start = bio_start_io_acct(user);
+	req->begun = ktime_get_ns();
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
 	req->regions.retry = request_retry;
@@ -532,11 +533,29 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 	}
 }
 
+/* Under stream_lock: users' writes that are done say how long they took. */
+static void pace_writes(struct ditto_resource *res, struct list_head *done)
+{
+	u64 now = ktime_get_ns();
+	struct ditto_entry *e;
+	bool look = false;
+
+	list_for_each_entry(e, done, note) {
+		if (ditto_request_of(e)->user)
+			look |= ditto_pace_write_ends(&res->pace, ditto_request_of(e)->begun,
+						      e->kind == DITTO_ENTRY_WRITE, now);
+	}
+	if (look)
+		ditto_syncer_kick_all(res);
+}
+
 void ditto_request_hold(struct ditto_resource *res, struct ditto_stream_out *out)
 {
 	struct ditto_entry *e;
 
 	lockdep_assert_held(&res->stream_lock);
+	if (!list_empty(&out->done))
+		pace_writes(res, &out->done);
 	list_for_each_entry(e, &out->done, note)
 		refcount_inc(&ditto_request_of(e)->ref);
 	list_for_each_entry(e, &out->released, ready)

@@ -45,6 +45,7 @@ enum ditto_request_leg {
  * @heated: it holds regions of the intent log
  * @status: of the local leg
  * @start: jiffies, for the device's statistics
+ * @begun: when the user came, nanoseconds
  * @queued: jiffies, when it entered the stream: the age of what is in flight
  * @roster: of a ROSTER or JOIN
  * @joins: of a JOIN: node id of the one that joins; for others it is a ROSTER.
@@ -70,6 +71,7 @@ struct ditto_request {
 	struct block_device *zero_bdev;
 	blk_status_t status;
 	unsigned long start;
+	u64 begun;
 	unsigned long queued;
 	union {
 		struct ditto_wire_roster roster;

@@ -119,6 +119,7 @@ static void resource_setup(struct ditto_resource *res)
 	kref_init(&res->ref);
 	mutex_init(&res->conf);
 	spin_lock_init(&res->stream_lock);
+	ditto_pace_init(&res->pace, ktime_get_ns());
 	spin_lock_init(&res->readers.lock);
 	INIT_LIST_HEAD(&res->submit);
 	INIT_LIST_HEAD(&res->submit_readers);

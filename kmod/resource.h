@@ -28,6 +28,7 @@
 
 #include "applier.h"
 #include "core/account.h"
+#include "core/pace.h"
 #include "core/stream.h"
 #include "core/wire.h"
 #include "reader.h"
@@ -72,7 +73,7 @@ struct ditto_options {
  * @submit_work: does it
  * @rosters: roster entries that must be done before completions go on; under conf
  * @roster_done: roster entries that are done, under stream_lock
- * @last_write: jiffies of the last write of a user, under stream_lock
+ * @pace: how much of all resyncs may be on its way, under stream_lock
  * @applier: the secondary's side
  * @target: what the START of the running resync said, and rosters since; under conf
  * @told: the state that peers were told last; under conf
@@ -116,7 +117,7 @@ struct ditto_resource {
 	struct list_head submit;
 	struct list_head submit_readers;
 	struct list_head roster_done;
-	unsigned long last_write;
+	struct ditto_pace pace;
 	struct work_struct submit_work;
 	struct ditto_applier applier;
 	struct ditto_wire_start target;

@@ -19,6 +19,7 @@
 /**
  * struct ditto_extent_io - an extent, its data, and where it goes
  * @extent: in the peer's plan, until it is durable there or given up
+ * @parcel: for the pace, until @extent is written there or given up
  * @read: the local read; its reader is in the stream's ranges as long as
  *	@extent is in the plan: writes that cross it carry a guard
  * @link: in the connection's extents, when the data is there
@@ -28,6 +29,7 @@
  */
 struct ditto_extent_io {
 	struct ditto_extent extent;
+	struct ditto_parcel parcel;
 	struct ditto_local_read read;
 	struct list_head link;
 	struct ditto_peer *peer;
@@ -89,11 +91,44 @@ static void extent_read(struct ditto_local_read *read)
 		ditto_syncer_sent(io);
 }
 
-/* Under stream_lock: how much may be on its way. */
-static u64 window(const struct ditto_resource *res)
+static struct ditto_extent_io *io_of(struct ditto_extent *e)
 {
-	return time_before(jiffies, res->last_write + HZ) ? DITTO_SYNCER_YIELD :
-							    DITTO_SYNCER_WINDOW;
+	return container_of(e, struct ditto_extent_io, extent);
+}
+
+/* Under stream_lock. */
+static u32 targets(const struct ditto_resource *res)
+{
+	u32 i, count = 0;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		count += res->peers[i] && res->peers[i]->sync.running;
+	return count;
+}
+
+/* Under stream_lock: the next extent of the plan, if the pace allows one now. */
+static bool plan_next(struct ditto_peer *peer, struct ditto_extent_io *io)
+{
+	struct ditto_peer_sync *sync = &peer->sync;
+	struct ditto_resource *res = peer->res;
+	u64 now = ktime_get_ns();
+	u64 wait;
+	u32 most;
+
+	if (!sync->running || READ_ONCE(res->resync_paused))
+		return false;
+	most = ditto_pace_extent(&res->pace, &sync->path, sync->plan.inflight, targets(res),
+				 1u << peer->bits.shift, now, &wait);
+	if (!most) {
+		if (wait)
+			mod_delayed_work(syncer_wq, &sync->work, nsecs_to_jiffies(wait) + 1);
+		return false;
+	}
+	ditto_resync_limit(&sync->plan, most);
+	if (!ditto_resync_next(&sync->plan, &io->extent, res->stream.position))
+		return false;
+	ditto_pace_taken(&res->pace, &sync->path, &io->parcel, io->extent.size, now);
+	return true;
 }
 
 /* Take the next extent from the plan. Return: false when there is none now. */
@@ -106,9 +141,7 @@ static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 	memset(io, 0, sizeof(*io));
 	refcount_set(&io->ref, 2);
 	spin_lock_irq(&res->stream_lock);
-	taken = peer->sync.running && !READ_ONCE(res->resync_paused) &&
-		peer->sync.plan.inflight < window(res) &&
-		ditto_resync_next(&peer->sync.plan, &io->extent, res->stream.position);
+	taken = plan_next(peer, io);
 	spin_unlock_irq(&res->stream_lock);
 	if (!taken) {
 		mempool_free(io, &extent_pool);
@@ -137,7 +170,7 @@ static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 
 static void syncer_work(struct work_struct *work)
 {
-	struct ditto_peer *peer = container_of(work, struct ditto_peer, sync.work);
+	struct ditto_peer *peer = container_of(work, struct ditto_peer, sync.work.work);
 	struct ditto_resource *res = peer->res;
 	struct ditto_connection *conn;
 
@@ -155,7 +188,17 @@ static void syncer_work(struct work_struct *work)
 
 void ditto_syncer_kick(struct ditto_peer *peer)
 {
-	queue_work(syncer_wq, &peer->sync.work);
+	mod_delayed_work(syncer_wq, &peer->sync.work, 0);
+}
+
+void ditto_syncer_kick_all(struct ditto_resource *res)
+{
+	u32 i;
+
+	lockdep_assert_held(&res->stream_lock);
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && res->peers[i]->sync.running)
+			ditto_syncer_kick(res->peers[i]);
 }
 
 static struct ditto_extent_io *next_read(struct ditto_connection *conn)
@@ -198,7 +241,6 @@ struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 	struct ditto_resource *res = conn->res;
 	struct ditto_peer *peer = conn->peer;
 	struct ditto_extent_io *io;
-	u64 start, size;
 	bool alive;
 
 	for (;;) {
@@ -215,9 +257,7 @@ struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 			header->epoch = io->extent.number;
 			header->overlap = ditto_resync_floor(&peer->sync.plan,
 							     res->stream.position);
-			if (list_empty(&peer->sync.plan.reading) &&
-			    !ditto_bits_run(&peer->bits, peer->sync.plan.cursor,
-					    DITTO_SYNCER_EXTENT, &start, &size))
+			if (ditto_resync_all_sent(&peer->sync.plan))
 				header->flags = DITTO_WIREF_SYNC_END;
 			peer->sync.sent += io->extent.size;
 		}
@@ -241,7 +281,7 @@ static void put_released(struct list_head *released)
 	struct ditto_extent *e, *next;
 
 	list_for_each_entry_safe(e, next, released, link) {
-		struct ditto_extent_io *io = container_of(e, struct ditto_extent_io, extent);
+		struct ditto_extent_io *io = io_of(e);
 
 		/* Nobody will find it ready any more. */
 		if (io->read.reader.blocked)
@@ -256,10 +296,24 @@ static void end_reads(struct ditto_resource *res, struct list_head *released)
 	struct ditto_extent *e;
 
 	list_for_each_entry(e, released, link) {
-		struct ditto_extent_io *io = container_of(e, struct ditto_extent_io, extent);
+		struct ditto_extent_io *io = io_of(e);
 
 		if (io->read.reader.range.kind)
 			ditto_stream_read_end(&res->stream, &io->read.reader);
+	}
+}
+
+/* Under stream_lock: what of @extents has been written since @before was the last. */
+static void pace_written(struct ditto_peer *peer, struct list_head *extents, u64 before, u64 now)
+{
+	struct ditto_peer_sync *sync = &peer->sync;
+	struct ditto_extent *e;
+
+	list_for_each_entry(e, extents, link) {
+		if (!e->written)
+			break;
+		if (e->number > before)
+			ditto_pace_written(&peer->res->pace, &sync->path, &io_of(e)->parcel, now);
 	}
 }
 
@@ -267,13 +321,18 @@ int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable)
 {
 	struct ditto_resource *res = peer->res;
 	struct ditto_extent *e;
+	u64 before, now;
 	LIST_HEAD(released);
 	bool finished = false;
 	int err = 0;
 
 	spin_lock_irq(&res->stream_lock);
 	if (peer->sync.running) {
+		now = ktime_get_ns();
+		before = peer->sync.plan.written;
 		err = ditto_resync_acked(&peer->sync.plan, written, durable, &released);
+		pace_written(peer, &released, before, now);
+		pace_written(peer, &peer->sync.plan.sent, before, now);
 		list_for_each_entry(e, &released, link)
 			peer->sync.done += e->size;
 		end_reads(res, &released);
@@ -311,7 +370,8 @@ void ditto_syncer_begin(struct ditto_peer *peer)
 
 	spin_lock_irq(&res->stream_lock);
 	ditto_account_unfollowed(&res->account, peer->node_id);
-	ditto_resync_init(&peer->sync.plan, &peer->bits, DITTO_SYNCER_EXTENT);
+	ditto_resync_init(&peer->sync.plan, &peer->bits, DITTO_PACE_EXTENT_MOST);
+	ditto_path_init(&peer->sync.path, ktime_get_ns());
 	peer->sync.done = 0;
 	peer->sync.rate = 0;
 	peer->sync.rate_done = 0;
@@ -329,17 +389,21 @@ void ditto_syncer_end(struct ditto_peer *peer, struct ditto_connection *conn)
 {
 	struct ditto_resource *res = peer->res;
 	struct ditto_extent_io *io;
+	struct ditto_extent *e;
 	LIST_HEAD(released);
 
 	spin_lock_irq(&res->stream_lock);
 	if (peer->sync.running) {
 		peer->sync.running = false;
 		ditto_resync_clear(&peer->sync.plan, &released);
+		list_for_each_entry(e, &released, link)
+			if (!e->written)
+				ditto_pace_dropped(&res->pace, &io_of(e)->parcel, ktime_get_ns());
 		end_reads(res, &released);
 	}
 	spin_unlock_irq(&res->stream_lock);
 	put_released(&released);
-	cancel_work_sync(&peer->sync.work);
+	cancel_delayed_work_sync(&peer->sync.work);
 	if (!conn)
 		return;
 	spin_lock_irq(&conn->queue_lock);
@@ -356,14 +420,14 @@ bool ditto_syncer_idle(struct ditto_peer *peer)
 
 void ditto_syncer_setup(struct ditto_peer *peer)
 {
-	INIT_WORK(&peer->sync.work, syncer_work);
+	INIT_DELAYED_WORK(&peer->sync.work, syncer_work);
 	INIT_LIST_HEAD(&peer->sync.plan.reading);
 	INIT_LIST_HEAD(&peer->sync.plan.sent);
 }
 
 void ditto_syncer_shutdown(struct ditto_peer *peer)
 {
-	cancel_work_sync(&peer->sync.work);
+	cancel_delayed_work_sync(&peer->sync.work);
 }
 
 int ditto_syncer_init(void)

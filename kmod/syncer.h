@@ -13,13 +13,8 @@ struct bio;
 struct ditto_connection;
 struct ditto_extent_io;
 struct ditto_peer;
+struct ditto_resource;
 struct ditto_wire_header;
-
-/* Bytes on their way to one target: while nobody writes, and while somebody does. */
-#define DITTO_SYNCER_WINDOW	(8u << 20)
-#define DITTO_SYNCER_YIELD	(1u << 20)
-/* Bytes of the largest extent. */
-#define DITTO_SYNCER_EXTENT	(512u << 10)
 
 void ditto_syncer_setup(struct ditto_peer *peer);
 
@@ -40,6 +35,8 @@ bool ditto_syncer_idle(struct ditto_peer *peer);
 
 /* There may be something to do; any context. */
 void ditto_syncer_kick(struct ditto_peer *peer);
+/* The same for each target; under stream_lock. */
+void ditto_syncer_kick_all(struct ditto_resource *res);
 
 /* For the bulk lane: the next extent and its header, or NULL. */
 struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,

@@ -8,12 +8,18 @@ void ditto_resync_init(struct ditto_resync *r, struct ditto_bits *bits, u32 exte
 	r->last_number = 0;
 	r->written = 0;
 	r->durable = 0;
-	r->extent_bytes = max_t(u32, round_down(extent_bytes, 1u << bits->shift),
-				1u << bits->shift);
+	ditto_resync_limit(r, extent_bytes);
 	r->total = ditto_bits_bytes(bits);
 	r->inflight = 0;
 	INIT_LIST_HEAD(&r->reading);
 	INIT_LIST_HEAD(&r->sent);
+}
+
+void ditto_resync_limit(struct ditto_resync *r, u32 extent_bytes)
+{
+	const u32 block = 1u << r->bits->shift;
+
+	r->extent_bytes = max(round_down(extent_bytes, block), block);
 }
 
 static bool idle(const struct ditto_resync *r)
@@ -46,6 +52,14 @@ void ditto_resync_send(struct ditto_resync *r, struct ditto_extent *e)
 {
 	e->number = ++r->last_number;
 	list_move_tail(&e->link, &r->sent);
+}
+
+bool ditto_resync_all_sent(const struct ditto_resync *r)
+{
+	u64 start, size;
+
+	return list_empty(&r->reading) &&
+	       !ditto_bits_run(r->bits, r->cursor, r->extent_bytes, &start, &size);
 }
 
 void ditto_resync_abandon(struct ditto_resync *r, struct ditto_extent *e)

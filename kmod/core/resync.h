@@ -65,6 +65,9 @@ struct ditto_resync {
 
 void ditto_resync_init(struct ditto_resync *r, struct ditto_bits *bits, u32 extent_bytes);
 
+/* From now on no extent is larger, but for a bit's block. */
+void ditto_resync_limit(struct ditto_resync *r, u32 extent_bytes);
+
 /**
  * ditto_resync_next() - choose the next extent
  * @e: written: start, size
@@ -79,6 +82,9 @@ bool ditto_resync_next(struct ditto_resync *r, struct ditto_extent *e, u64 read_
 
 /* Its data has been read and it is about to be sent: it gets its number. */
 void ditto_resync_send(struct ditto_resync *r, struct ditto_extent *e);
+
+/* Has all that can be sent in this round been given a number? */
+bool ditto_resync_all_sent(const struct ditto_resync *r);
 
 /* Its data could not be read: it leaves the plan, its bits stay. */
 void ditto_resync_abandon(struct ditto_resync *r, struct ditto_extent *e);

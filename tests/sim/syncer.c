@@ -155,7 +155,6 @@ struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h)
 {
 	struct peer *p = c->peer;
 	struct extent_io *io;
-	u64 start, size;
 
 	io = list_first_entry(&c->extents, struct extent_io, link);
 	list_del(&io->link);
@@ -167,8 +166,7 @@ struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h)
 	h->position = io->extent.read_at;
 	h->epoch = io->extent.number;
 	h->overlap = ditto_resync_floor(&p->plan, p->node->stream.position);
-	if (list_empty(&p->plan.reading) &&
-	    !ditto_bits_run(&p->bits, p->plan.cursor, EXTENT_BYTES, &start, &size))
+	if (ditto_resync_all_sent(&p->plan))
 		h->flags = DITTO_WIREF_SYNC_END;
 	h->offset = io->extent.start;
 	h->size = io->extent.size;

@@ -57,6 +57,7 @@ static const struct {
 	{ "apply_account", apply_account_tests },
 	{ "account", account_tests },
 	{ "account_model", account_model_tests },
+	{ "pace", pace_tests },
 };
 
 int main(int argc, char **argv)

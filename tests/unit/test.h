@@ -29,6 +29,7 @@ extern const struct test stream_repair_tests[];
 extern const struct test apply_account_tests[];
 extern const struct test account_tests[];
 extern const struct test account_model_tests[];
+extern const struct test pace_tests[];
 
 /* Says so, and the test has failed; the first few of a test are printed. */
 void test_failed(const char *file, int line, const char *format, ...)
