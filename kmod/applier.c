@@ -9,6 +9,7 @@
 #include "core/stream.h"
 #include "disk.h"
 #include "disk_io.h"
+#include "extent.h"
 #include "payload.h"
 #include "peer.h"
 #include "reader.h"
@@ -17,7 +18,6 @@
 #include "verify.h"
 
 #define POOL_ITEMS	256
-#define EXTENT_SECTORS	(DITTO_WIRE_MAX_EXTENT >> SECTOR_SHIFT)
 
 static struct kmem_cache *item_cache;
 static mempool_t item_pool;
@@ -225,7 +225,7 @@ static void item_ends(struct ditto_applier *app)
 	app->active--;
 }
 
-static void item_written(struct ditto_item *item, blk_status_t status)
+void ditto_item_written(struct ditto_item *item, blk_status_t status)
 {
 	struct ditto_applier *app = item->app;
 	unsigned long flags;
@@ -251,60 +251,10 @@ static void item_done(void *owner, struct bio *bio, blk_status_t status)
 	struct ditto_item *item = owner;
 
 	item->bio = bio;
-	item_written(item, status);
+	ditto_item_written(item, status);
 }
 
-static void part_put(struct ditto_item *item)
-{
-	if (atomic_dec_and_test(&item->parts))
-		item_written(item, READ_ONCE(item->failed) ? BLK_STS_IOERR : BLK_STS_OK);
-}
-
-static void part_done(void *owner, struct bio *bio, blk_status_t status)
-{
-	struct ditto_item *item = owner;
-
-	if (bio)
-		ditto_payload_free(bio);
-	if (status)
-		WRITE_ONCE(item->failed, true);
-	part_put(item);
-}
-
-static void write_part(struct ditto_item *item, u32 first, u32 count)
-{
-	struct bio *part = ditto_payload_part(item->bio, first << SECTOR_SHIFT,
-					      count << SECTOR_SHIFT);
-
-	ditto_disk_submit(app_disk(item->app), part, ditto_payload_free, part_done, item);
-}
-
-static void zero_part(struct ditto_item *item, u32 first, u32 count)
-{
-	ditto_disk_zero(app_disk(item->app),
-			item->core.range.start + ((u64)first << SECTOR_SHIFT),
-			(u64)count << SECTOR_SHIFT, part_done, item);
-}
-
-/* Each run of the extent's sectors that @mask does not cover. */
-static void write_runs(struct ditto_item *item, const unsigned long *mask)
-{
-	u32 sectors = (item->core.range.last + 1 - item->core.range.start) >> SECTOR_SHIFT;
-	u32 first = find_first_zero_bit(mask, sectors);
-
-	while (first < sectors) {
-		u32 end = find_next_bit(mask, sectors, first);
-
-		atomic_inc(&item->parts);
-		if (item->bio)
-			write_part(item, first, end - first);
-		else
-			zero_part(item, first, end - first);
-		first = find_next_zero_bit(mask, sectors, end);
-	}
-}
-
-static void write_whole(struct ditto_item *item)
+void ditto_item_write(struct ditto_item *item)
 {
 	struct bio *bio = item->bio;
 
@@ -320,23 +270,10 @@ static void write_whole(struct ditto_item *item)
 /* Its regions are hot. */
 static void write_item(struct ditto_item *item)
 {
-	struct ditto_applier *app = item->app;
-	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
-	u32 covered = 0;
-
-	if (item->core.kind == DITTO_ITEM_EXTENT) {
-		spin_lock_irq(&app->lock);
-		covered = ditto_apply_mask(&app->core, &item->core, mask);
-		spin_unlock_irq(&app->lock);
-	}
-	if (!covered) {
-		write_whole(item);
-		return;
-	}
-	/* One for ourselves: parts may end while others are being made. */
-	atomic_set(&item->parts, 1);
-	write_runs(item, mask);
-	part_put(item);
+	if (item->core.kind == DITTO_ITEM_EXTENT)
+		ditto_extent_write(item);
+	else
+		ditto_item_write(item);
 }
 
 static void item_hot(struct ditto_region_user *user)
@@ -381,7 +318,7 @@ static void submit_item(struct ditto_item *item)
 	case DITTO_ENTRY_JOIN:
 	case DITTO_ENTRY_SET:
 		if (READ_ONCE(app_resource(item->app)->disk->failed)) {
-			item_written(item, BLK_STS_IOERR);
+			ditto_item_written(item, BLK_STS_IOERR);
 			break;
 		}
 		WRITE_ONCE(item->app->roster, item);
@@ -590,7 +527,7 @@ void ditto_applier_roster_done(struct ditto_applier *app, bool joined)
 		spin_unlock_irq(&app->lock);
 		free_items(&reaped);
 	}
-	item_written(item, BLK_STS_OK);
+	ditto_item_written(item, BLK_STS_OK);
 }
 
 void ditto_applier_setup(struct ditto_applier *app)

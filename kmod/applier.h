@@ -107,6 +107,10 @@ void ditto_applier_set_position(struct ditto_applier *app, u64 position);
 struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_connection *conn,
 				      const struct ditto_wire_header *header);
 void ditto_item_free(struct ditto_item *item);
+/* The disk has done with it what it was to do. Any context. */
+void ditto_item_written(struct ditto_item *item, blk_status_t status);
+/* Have the disk write all of it, as it is. Process context. */
+void ditto_item_write(struct ditto_item *item);
 
 /* Take a complete item. Return: 0, -EPROTO (the item is freed). */
 int ditto_applier_receive(struct ditto_applier *app, struct ditto_item *item,

@@ -7,7 +7,9 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "core/wire.h"
 #include "disk.h"
+#include "payload.h"
 
 #define POOL_IOS	64
 
@@ -79,13 +81,42 @@ static void io_end_io(struct bio *bio)
 	io_ends(bio->bi_private, bio->bi_status);
 }
 
+/* Does it read as zeroes already? */
+static bool reads_zero(struct block_device *bdev, u64 start, u32 size)
+{
+	struct bio *bio = ditto_payload_alloc(bdev, REQ_OP_READ, start, size);
+	bool zero = !submit_bio_wait(bio) && ditto_payload_zero(bio);
+
+	ditto_payload_free(bio);
+	return zero;
+}
+
+/*
+ * A disk that can make zeroes by itself makes a hole of them if it can. One that
+ * cannot, but can discard, may be thin as well, like dm-thin: there zeroes that are
+ * written take room, so they are only written where something else is.
+ */
+static int zero_out(struct block_device *bdev, u64 start, u64 size)
+{
+	bool thin = !bdev_write_zeroes_sectors(bdev) && bdev_max_discard_sectors(bdev);
+	u64 end = start + size;
+	u64 piece;
+	int err = 0;
+
+	for (; start < end && !err; start += piece) {
+		piece = thin ? min_t(u64, end - start, DITTO_WIRE_MAX_WRITE) : end - start;
+		if (!thin || !reads_zero(bdev, start, piece))
+			err = blkdev_issue_zeroout(bdev, start >> SECTOR_SHIFT,
+						   piece >> SECTOR_SHIFT, GFP_NOIO, 0);
+	}
+	return err;
+}
+
 static void zero_work(struct work_struct *work)
 {
 	struct disk_io *io = container_of(work, struct disk_io, work);
 
-	io_ends(io, errno_to_blk_status(
-		blkdev_issue_zeroout(io->bdev, io->start >> SECTOR_SHIFT, io->size >> SECTOR_SHIFT,
-				     GFP_NOIO, 0)));
+	io_ends(io, errno_to_blk_status(zero_out(io->bdev, io->start, io->size)));
 }
 
 static struct disk_io *io_new(struct ditto_disk *disk, ditto_disk_done_fn done, void *owner)
