@@ -5,6 +5,7 @@
 #include <linux/mempool.h>
 #include <linux/slab.h>
 
+#include "compare.h"
 #include "connection.h"
 #include "core/stream.h"
 #include "disk.h"
@@ -43,6 +44,8 @@ static void free_data(struct ditto_item *item)
 	if (item->bio)
 		ditto_payload_free(item->bio);
 	item->bio = NULL;
+	kfree(item->sums);
+	item->sums = NULL;
 }
 
 void ditto_item_free(struct ditto_item *item)
@@ -74,6 +77,7 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 		[DITTO_WIRE_BITS]	= DITTO_ENTRY_BITS,
 		[DITTO_WIRE_EXTENT]	= DITTO_ITEM_EXTENT,
 		[DITTO_WIRE_EXTENT_ZERO] = DITTO_ITEM_EXTENT,
+		[DITTO_WIRE_EXTENT_SUMS] = DITTO_ITEM_EXTENT,
 	};
 	struct ditto_item *item;
 
@@ -86,6 +90,7 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 	item->core.flags = (header->flags & DITTO_WIREF_DURABLE ? DITTO_ITEMF_DURABLE : 0) |
 			   (header->flags & DITTO_WIREF_GUARD ? DITTO_ITEMF_GUARD : 0) |
 			   (header->type == DITTO_WIRE_EXTENT_ZERO ? DITTO_ITEMF_ZERO : 0) |
+			   (header->type == DITTO_WIRE_EXTENT_SUMS ? DITTO_ITEMF_COMPARE : 0) |
 			   (header->size && header->type != DITTO_WIRE_SET ? DITTO_ITEMF_RANGE : 0);
 	item->core.range.start = header->offset;
 	item->core.range.last = header->offset + header->size - 1;
@@ -170,6 +175,7 @@ void ditto_applier_account(struct ditto_applier *app, const struct ditto_wire_he
 		break;
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
+	case DITTO_WIRE_EXTENT_SUMS:
 		/* It began to send: what it was given is on its disk. */
 		if (!app->given)
 			ditto_account_given(acc, app->upstream_node);
@@ -267,10 +273,12 @@ void ditto_item_write(struct ditto_item *item)
 	ditto_disk_submit(app_disk(item->app), bio, ditto_payload_free, item_done, item);
 }
 
-/* Its regions are hot. */
+/* Its regions are hot, where they have to be. */
 static void write_item(struct ditto_item *item)
 {
-	if (item->core.kind == DITTO_ITEM_EXTENT)
+	if (item->sums)
+		ditto_compare_begin(item);
+	else if (item->core.kind == DITTO_ITEM_EXTENT)
 		ditto_extent_write(item);
 	else
 		ditto_item_write(item);
@@ -326,6 +334,11 @@ static void submit_item(struct ditto_item *item)
 		ditto_resource_event(app_resource(item->app), DITTO_RES_APPLY_ROSTER);
 		break;
 	default:
+		/* What is compared is not changed: no region has to be hot. */
+		if (item->sums) {
+			write_item(item);
+			break;
+		}
 		item->regions.hot = item_hot;
 		item->regions.retry = item_retry;
 		heat_item(item);

@@ -26,10 +26,13 @@ struct ditto_connection;
  * @app: the applier
  * @regions: waits there while they are cold
  * @heated: they were taken
- * @bio: data, or NULL; while it is written, the disk's
+ * @bio: data, or NULL; while it is written, the disk's. Of an extent to be compared,
+ *	what the disk holds there
+ * @sums: of an extent to be compared: the source's, or NULL
+ * @work: compares
  * @roster: of a ROSTER or JOIN
  * @parts: of an extent of which only parts are written, how many are
- * @failed: one of them could not be
+ * @failed: one of them could not be, or what is to be compared not be read
  */
 struct ditto_item {
 	struct ditto_apply_item core;
@@ -37,6 +40,8 @@ struct ditto_item {
 	struct ditto_region_user regions;
 	bool heated;
 	struct bio *bio;
+	struct ditto_wire_sums *sums;
+	struct work_struct work;
 	struct ditto_wire_roster roster;
 	atomic_t parts;
 	bool failed;

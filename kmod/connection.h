@@ -39,7 +39,7 @@ struct netlink_ext_ack;
 struct ditto_message {
 	struct list_head link;
 	struct ditto_wire_header header;
-	u8 payload[DITTO_WIRE_MAX_SUMS];
+	u8 payload[DITTO_WIRE_MAX_FIXED];
 };
 
 /**
@@ -65,7 +65,7 @@ struct ditto_lane_rx {
 	u32 left;
 	struct iov_iter iter;
 	struct kvec vec;
-	u8 small[DITTO_WIRE_MAX_SUMS];
+	u8 small[DITTO_WIRE_MAX_FIXED];
 	struct ditto_item *item;
 	struct bio *data;
 	u32 sequence;
@@ -89,7 +89,7 @@ struct ditto_lane_rx {
  * @sequence: of the next message
  */
 struct ditto_lane_tx {
-	u8 head[DITTO_WIRE_HEADER + DITTO_WIRE_MAX_SUMS];
+	u8 head[DITTO_WIRE_HEADER + DITTO_WIRE_MAX_FIXED];
 	u32 length;
 	u32 sent;
 	struct bio *data;
@@ -215,7 +215,7 @@ void ditto_connection_unpark(struct ditto_connection *conn);
  * ditto_connection_send() - queue a small message
  * @header: type, flags, position, epoch, overlap, offset, size; the rest is
  *	filled in
- * @payload: @length bytes, at most DITTO_WIRE_MAX_SUMS
+ * @payload: @length bytes, at most DITTO_WIRE_MAX_FIXED
  *
  * Context: process; sleeps for memory (GFP_NOIO).
  */

@@ -210,11 +210,13 @@ static bool load_settled(struct ditto_lane *lane)
 static bool load_extent(struct ditto_lane *lane)
 {
 	struct ditto_wire_header header = {};
-	struct ditto_extent_io *io = ditto_syncer_next(lane->conn, &header);
+	struct ditto_extent_io *io;
+	u32 small;
 
+	io = ditto_syncer_next(lane->conn, &header, lane->tx.head + DITTO_WIRE_HEADER, &small);
 	if (!io)
 		return false;
-	load(lane, &header, 0, header.type == DITTO_WIRE_EXTENT ? ditto_syncer_data(io) : NULL);
+	load(lane, &header, small, header.type == DITTO_WIRE_EXTENT ? ditto_syncer_data(io) : NULL);
 	lane->tx.extent = io;
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <net/genetlink.h>
 
 #include "applier.h"
+#include "compare.h"
 #include "connection.h"
 #include "debug.h"
 #include "device.h"
@@ -39,6 +40,9 @@ static int __init ditto_init(void)
 	err = ditto_applier_init();
 	if (err)
 		goto no_applier;
+	err = ditto_compare_init();
+	if (err)
+		goto no_compare;
 	err = ditto_syncer_init();
 	if (err)
 		goto no_syncer;
@@ -76,6 +80,8 @@ no_remote_read:
 no_verify:
 	ditto_syncer_exit();
 no_syncer:
+	ditto_compare_exit();
+no_compare:
 	ditto_applier_exit();
 no_applier:
 	ditto_request_exit();
@@ -100,6 +106,7 @@ static void __exit ditto_exit(void)
 	ditto_remote_read_exit();
 	ditto_verify_exit();
 	ditto_syncer_exit();
+	ditto_compare_exit();
 	ditto_applier_exit();
 	ditto_request_exit();
 	ditto_regions_exit();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "message.h"
 
+#include <linux/slab.h>
+
 #include "answer.h"
 #include "applier.h"
 #include "connection.h"
@@ -259,6 +261,40 @@ static int do_entry(struct ditto_connection *conn, const struct ditto_wire_heade
 	return 0;
 }
 
+static int do_extent_sums(struct ditto_connection *conn, const struct ditto_wire_header *header,
+			  const u8 *payload)
+{
+	struct ditto_applier *app = &conn->res->applier;
+	struct ditto_item *item = ditto_applier_item(app, conn, header);
+	struct ditto_wire_complaint why;
+
+	if (!item)
+		return protocol(conn, header, "without START");
+	item->sums = kmalloc(sizeof(*item->sums), GFP_NOIO | __GFP_NOFAIL);
+	if (ditto_wire_get_sums(payload, header->length, header->offset, header->size,
+				item->sums, &why)) {
+		ditto_item_free(item);
+		return complain(conn, header, &why);
+	}
+	if (ditto_applier_receive(app, item, header))
+		return protocol(conn, header, "out of order");
+	ditto_applier_account(app, header, NULL);
+	return 0;
+}
+
+static int do_extent_differs(struct ditto_connection *conn,
+			     const struct ditto_wire_header *header, const u8 *payload)
+{
+	struct ditto_wire_complaint why;
+	u32 differs;
+
+	if (ditto_wire_get_differs(payload, &differs, &why))
+		return complain(conn, header, &why);
+	if (ditto_syncer_differs(conn->peer, header, differs))
+		return protocol(conn, header, "of an extent that was not to be compared");
+	return 0;
+}
+
 static int do_settled(struct ditto_connection *conn, const struct ditto_wire_header *header,
 		      const u8 *payload)
 {
@@ -361,6 +397,8 @@ int ditto_message_execute(struct ditto_connection *conn, const struct ditto_wire
 		[DITTO_WIRE_VERIFY_SUMS] = do_verify_sums,
 		[DITTO_WIRE_READ]	= do_read,
 		[DITTO_WIRE_READ_FAILED] = do_read_failed,
+		[DITTO_WIRE_EXTENT_SUMS] = do_extent_sums,
+		[DITTO_WIRE_EXTENT_DIFFERS] = do_extent_differs,
 	};
 
 	if (header->type < DITTO_WIRE_TYPES && execute[header->type])

@@ -35,6 +35,7 @@ static const struct nla_policy option_policy[DITTO_OPTION_A_MAX + 1] = {
 	[DITTO_OPTION_A_TIMEOUT]	= { .type = NLA_U32 },
 	[DITTO_OPTION_A_PAYLOAD_CRC]	= { .type = NLA_U32 },
 	[DITTO_OPTION_A_ON_READ_ERROR]	= { .type = NLA_U32 },
+	[DITTO_OPTION_A_RESYNC_CHECKSUM] = { .type = NLA_U32 },
 };
 
 static const struct nla_policy lane_policy[DITTO_LANE_A_MAX + 1] = {
@@ -283,6 +284,7 @@ static const struct option option_range[DITTO_OPTION_A_MAX + 1] = {
 	[DITTO_OPTION_A_PAYLOAD_CRC]	= { "payload-checksum", 0, 1 },
 	[DITTO_OPTION_A_ON_READ_ERROR]	= { "on-read-error", DITTO_READ_ERROR_REPAIR,
 					    DITTO_READ_ERROR_DETACH },
+	[DITTO_OPTION_A_RESYNC_CHECKSUM] = { "resync-checksum", 0, 1 },
 };
 
 /* Into @value, where it is there. */
@@ -306,6 +308,7 @@ static int parse_options(struct genl_info *info, struct ditto_options *options)
 {
 	struct nlattr *attrs[DITTO_OPTION_A_MAX + 1];
 	u32 payload_crc = options->payload_crc;
+	u32 resync_checksum = options->resync_checksum;
 	int err;
 
 	if (!info->attrs[DITTO_A_OPTIONS])
@@ -325,9 +328,13 @@ static int parse_options(struct genl_info *info, struct ditto_options *options)
 	if (!err)
 		err = take_option(attrs, DITTO_OPTION_A_ON_READ_ERROR, &options->on_read_error,
 				  info->extack);
+	if (!err)
+		err = take_option(attrs, DITTO_OPTION_A_RESYNC_CHECKSUM, &resync_checksum,
+				  info->extack);
 	if (err)
 		return err;
 	options->payload_crc = payload_crc;
+	options->resync_checksum = resync_checksum;
 	if (options->policy != DITTO_POLICY_SYNC)
 		return ditto_refuse(info->extack, -EOPNOTSUPP,
 				    "policy %u: this version has sync only, %u", options->policy,

@@ -40,6 +40,7 @@ enum ditto_peer_event {
  * @reads: extents being read or sent; zero before a new resync begins
  * @done: bytes acknowledged as durable; under stream_lock
  * @sent: bytes of extents handed to the network, all resyncs together
+ * @skipped: bytes that were found equal by their checksums, all resyncs together
  * @rate: bytes a second, over the last second or more
  * @rate_done: @done at @rate_at
  * @rate_at: jiffies
@@ -53,6 +54,7 @@ struct ditto_peer_sync {
 	atomic_t reads;
 	u64 done;
 	u64 sent;
+	u64 skipped;
 	u64 rate;
 	u64 rate_done;
 	unsigned long rate_at;

@@ -48,6 +48,7 @@ struct ditto_options {
 	u32 timeout_ms;
 	u32 on_read_error;
 	bool payload_crc;
+	bool resync_checksum;
 };
 
 /**

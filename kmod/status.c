@@ -25,7 +25,8 @@ static int put_options(struct sk_buff *skb, const struct ditto_options *options)
 	    nla_put_u32(skb, DITTO_OPTION_A_PING_INTERVAL, options->ping_interval_ms) ||
 	    nla_put_u32(skb, DITTO_OPTION_A_TIMEOUT, options->timeout_ms) ||
 	    nla_put_u32(skb, DITTO_OPTION_A_PAYLOAD_CRC, options->payload_crc) ||
-	    nla_put_u32(skb, DITTO_OPTION_A_ON_READ_ERROR, options->on_read_error))
+	    nla_put_u32(skb, DITTO_OPTION_A_ON_READ_ERROR, options->on_read_error) ||
+	    nla_put_u32(skb, DITTO_OPTION_A_RESYNC_CHECKSUM, options->resync_checksum))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -214,6 +215,7 @@ static int put_peer(struct sk_buff *skb, struct ditto_peer *peer, const struct p
 	    put_u64(skb, DITTO_PEER_A_SENT, READ_ONCE(peer->bytes_sent), pad) ||
 	    put_u64(skb, DITTO_PEER_A_RECEIVED, READ_ONCE(peer->bytes_received), pad) ||
 	    put_u64(skb, DITTO_PEER_A_RESYNC_SENT, READ_ONCE(peer->sync.sent), pad) ||
+	    put_u64(skb, DITTO_PEER_A_RESYNC_SKIPPED, READ_ONCE(peer->sync.skipped), pad) ||
 	    nla_put_u32(skb, DITTO_PEER_A_INFLIGHT, s->inflight) ||
 	    put_u64(skb, DITTO_PEER_A_VERIFY_ERRORS, READ_ONCE(peer->verify_errors), pad) ||
 	    put_u64(skb, DITTO_PEER_A_VERIFY_SKIPPED, READ_ONCE(peer->verify_skipped), pad) ||

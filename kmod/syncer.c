@@ -6,6 +6,7 @@
 #include <linux/refcount.h>
 #include <linux/slab.h>
 
+#include "compare.h"
 #include "connection.h"
 #include "disk.h"
 #include "local_read.h"
@@ -22,6 +23,8 @@
  * @parcel: for the pace, until @extent is written there or given up
  * @read: the local read; its reader is in the stream's ranges as long as
  *	@extent is in the plan: writes that cross it carry a guard
+ * @sums: its checksums, where these go instead of the data
+ * @work: makes them
  * @link: in the connection's extents, when the data is there
  * @peer: a reference is held
  * @conn: a reference is held
@@ -31,6 +34,8 @@ struct ditto_extent_io {
 	struct ditto_extent extent;
 	struct ditto_parcel parcel;
 	struct ditto_local_read read;
+	struct ditto_wire_sums *sums;
+	struct work_struct work;
 	struct list_head link;
 	struct ditto_peer *peer;
 	struct ditto_connection *conn;
@@ -41,14 +46,22 @@ static struct kmem_cache *extent_cache;
 static mempool_t extent_pool;
 static struct workqueue_struct *syncer_wq;
 
+static void free_data(struct ditto_extent_io *io)
+{
+	if (io->read.bio)
+		ditto_payload_free(io->read.bio);
+	io->read.bio = NULL;
+	kfree(io->sums);
+	io->sums = NULL;
+}
+
 static void extent_put(struct ditto_extent_io *io)
 {
 	struct ditto_connection *conn = io->conn;
 
 	if (!refcount_dec_and_test(&io->ref))
 		return;
-	if (io->read.bio)
-		ditto_payload_free(io->read.bio);
+	free_data(io);
 	mempool_free(io, &extent_pool);
 	ditto_connection_put(conn);
 }
@@ -62,19 +75,16 @@ void ditto_syncer_sent(struct ditto_extent_io *io)
 {
 	struct ditto_peer *peer = io->peer;
 
-	if (io->read.bio)
-		ditto_payload_free(io->read.bio);
-	io->read.bio = NULL;
+	free_data(io);
 	/* The extent keeps the connection, that the peer, and that the resource. */
 	if (atomic_dec_and_test(&peer->sync.reads))
 		wake_up_all(&peer->res->idle_wait);
 	extent_put(io);
 }
 
-/* Any context: the data of an extent has been read. */
-static void extent_read(struct ditto_local_read *read)
+/* Any context: what is to be sent is there, or never will be. */
+static void extent_ready(struct ditto_extent_io *io)
 {
-	struct ditto_extent_io *io = container_of(read, struct ditto_extent_io, read);
 	struct ditto_connection *conn = io->conn;
 	unsigned long flags;
 	bool closed;
@@ -89,6 +99,28 @@ static void extent_read(struct ditto_local_read *read)
 	spin_unlock_irqrestore(&conn->queue_lock, flags);
 	if (closed)
 		ditto_syncer_sent(io);
+}
+
+static void sums_work(struct work_struct *work)
+{
+	struct ditto_extent_io *io = container_of(work, struct ditto_extent_io, work);
+
+	ditto_compare_sum(io->read.bio, io->sums);
+	ditto_payload_free(io->read.bio);
+	io->read.bio = NULL;
+	extent_ready(io);
+}
+
+/* Any context: the data of an extent has been read. */
+static void extent_read(struct ditto_local_read *read)
+{
+	struct ditto_extent_io *io = container_of(read, struct ditto_extent_io, read);
+
+	/* Not here: it takes a while, and this may be an interrupt. */
+	if (io->sums && !read->status)
+		queue_work(syncer_wq, &io->work);
+	else
+		extent_ready(io);
 }
 
 static struct ditto_extent_io *io_of(struct ditto_extent *e)
@@ -125,6 +157,7 @@ static bool plan_next(struct ditto_peer *peer, struct ditto_extent_io *io)
 		return false;
 	}
 	ditto_resync_limit(&sync->plan, most);
+	ditto_resync_compare(&sync->plan, READ_ONCE(res->options.resync_checksum));
 	if (!ditto_resync_next(&sync->plan, &io->extent, res->stream.position))
 		return false;
 	ditto_pace_taken(&res->pace, &sync->path, &io->parcel, io->extent.size, now);
@@ -149,6 +182,11 @@ static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 	}
 	atomic_inc(&peer->sync.reads);
 	io->peer = peer;
+	INIT_WORK(&io->work, sums_work);
+	if (io->extent.compare) {
+		io->sums = kmalloc(sizeof(*io->sums), GFP_NOIO | __GFP_NOFAIL);
+		io->sums->shift = peer->bits.shift;
+	}
 	io->conn = ditto_connection_get(conn);
 	ditto_local_read_init(&io->read, res->disk, io->extent.start,
 			      io->extent.size, true, extent_read);
@@ -235,8 +273,25 @@ static void extent_unreadable(struct ditto_connection *conn, struct ditto_extent
 			      (u64)io->extent.size, io->extent.start);
 }
 
+/* What its header says besides its place in the plan. */
+static void describe(const struct ditto_extent_io *io, struct ditto_wire_header *header,
+		     void *small, u32 *length)
+{
+	header->offset = io->extent.start;
+	header->size = io->extent.size;
+	*length = 0;
+	if (io->sums) {
+		header->type = DITTO_WIRE_EXTENT_SUMS;
+		*length = ditto_wire_put_sums(io->sums, small);
+	} else {
+		header->type = ditto_payload_zero(io->read.bio) ? DITTO_WIRE_EXTENT_ZERO :
+								  DITTO_WIRE_EXTENT;
+	}
+}
+
 struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
-					  struct ditto_wire_header *header)
+					  struct ditto_wire_header *header, void *small,
+					  u32 *length)
 {
 	struct ditto_resource *res = conn->res;
 	struct ditto_peer *peer = conn->peer;
@@ -259,7 +314,8 @@ struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 							     res->stream.position);
 			if (ditto_resync_all_sent(&peer->sync.plan))
 				header->flags = DITTO_WIREF_SYNC_END;
-			peer->sync.sent += io->extent.size;
+			if (!io->sums)
+				peer->sync.sent += io->extent.size;
 		}
 		spin_unlock_irq(&res->stream_lock);
 		if (alive)
@@ -268,10 +324,7 @@ struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 			extent_unreadable(conn, io);
 		ditto_syncer_sent(io);
 	}
-	header->offset = io->extent.start;
-	header->size = io->extent.size;
-	header->type = ditto_payload_zero(io->read.bio) ? DITTO_WIRE_EXTENT_ZERO :
-		       DITTO_WIRE_EXTENT;
+	describe(io, header, small, length);
 	return io;
 }
 
@@ -317,10 +370,40 @@ static void pace_written(struct ditto_peer *peer, struct list_head *extents, u64
 	}
 }
 
+/* Under stream_lock: what is equal at the target by now. */
+static void count_released(struct ditto_peer_sync *sync, struct list_head *released)
+{
+	struct ditto_extent *e;
+	u64 bytes;
+
+	list_for_each_entry(e, released, link) {
+		bytes = ditto_resync_bytes(&sync->plan, e);
+		sync->done += bytes;
+		if (e->compare)
+			sync->skipped += bytes;
+	}
+}
+
+int ditto_syncer_differs(struct ditto_peer *peer, const struct ditto_wire_header *header,
+			 u32 differs)
+{
+	struct ditto_resource *res = peer->res;
+	int err = 0;
+
+	spin_lock_irq(&res->stream_lock);
+	/* The last ones of a resync that has ended are late. */
+	if (peer->sync.running)
+		err = ditto_resync_differs(&peer->sync.plan, header->epoch, header->offset,
+					   header->size, differs);
+	spin_unlock_irq(&res->stream_lock);
+	if (!err)
+		ditto_syncer_kick(peer);
+	return err;
+}
+
 int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable)
 {
 	struct ditto_resource *res = peer->res;
-	struct ditto_extent *e;
 	u64 before, now;
 	LIST_HEAD(released);
 	bool finished = false;
@@ -333,8 +416,7 @@ int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable)
 		err = ditto_resync_acked(&peer->sync.plan, written, durable, &released);
 		pace_written(peer, &released, before, now);
 		pace_written(peer, &peer->sync.plan.sent, before, now);
-		list_for_each_entry(e, &released, link)
-			peer->sync.done += e->size;
+		count_released(&peer->sync, &released);
 		end_reads(res, &released);
 		finished = ditto_resync_finished(&peer->sync.plan);
 	}
@@ -423,6 +505,7 @@ void ditto_syncer_setup(struct ditto_peer *peer)
 	INIT_DELAYED_WORK(&peer->sync.work, syncer_work);
 	INIT_LIST_HEAD(&peer->sync.plan.reading);
 	INIT_LIST_HEAD(&peer->sync.plan.sent);
+	INIT_LIST_HEAD(&peer->sync.plan.differing);
 }
 
 void ditto_syncer_shutdown(struct ditto_peer *peer)

@@ -38,12 +38,21 @@ void ditto_syncer_kick(struct ditto_peer *peer);
 /* The same for each target; under stream_lock. */
 void ditto_syncer_kick_all(struct ditto_resource *res);
 
-/* For the bulk lane: the next extent and its header, or NULL. */
+/*
+ * For the bulk lane: the next extent and its header, or NULL.
+ * @small: room for a payload that is not data
+ * @length: bytes written there
+ */
 struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
-					  struct ditto_wire_header *header);
+					  struct ditto_wire_header *header, void *small,
+					  u32 *length);
 struct bio *ditto_syncer_data(struct ditto_extent_io *io);
 /* It has been sent, or never will be. */
 void ditto_syncer_sent(struct ditto_extent_io *io);
+
+/* The target has compared an extent with its own copy. Return: 0, -EPROTO. */
+int ditto_syncer_differs(struct ditto_peer *peer, const struct ditto_wire_header *header,
+			 u32 differs);
 
 /* The target acknowledges. Return: 0, -EPROTO. */
 int ditto_syncer_acked(struct ditto_peer *peer, u64 written, u64 durable);

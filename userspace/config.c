@@ -104,12 +104,17 @@ static int parse_timeout(struct parser *p, const char *value)
 	return 1;
 }
 
-static int parse_checksum(struct parser *p, const char *value)
+static int parse_switch(struct parser *p, const char *key, const char *value, uint32_t *to)
 {
 	if (strcmp(value, "yes") && strcmp(value, "no"))
-		return refuse(p, p->line, "payload-checksum = '%s'; allowed are yes, no", value);
-	p->config->options.payload_crc = !strcmp(value, "yes");
+		return refuse(p, p->line, "%s = '%s'; allowed are yes, no", key, value);
+	*to = !strcmp(value, "yes");
 	return 1;
+}
+
+static int parse_payload_checksum(struct parser *p, const char *value)
+{
+	return parse_switch(p, "payload-checksum", value, &p->config->options.payload_crc);
 }
 
 static int parse_read_error(struct parser *p, const char *value)
@@ -122,6 +127,11 @@ static int parse_read_error(struct parser *p, const char *value)
 		return refuse(p, p->line, "on-read-error = '%s'; allowed are repair, detach",
 			      value);
 	return 1;
+}
+
+static int parse_resync_checksum(struct parser *p, const char *value)
+{
+	return parse_switch(p, "resync-checksum", value, &p->config->options.resync_checksum);
 }
 
 static int parse_id(struct parser *p, const char *value)
@@ -187,8 +197,9 @@ static const struct key {
 	{ RESOURCE, "security", false, parse_security },	/* and so has this */
 	{ OPTIONS, "ping-interval", false, parse_ping },
 	{ OPTIONS, "timeout", false, parse_timeout },
-	{ OPTIONS, "payload-checksum", false, parse_checksum },
+	{ OPTIONS, "payload-checksum", false, parse_payload_checksum },
 	{ OPTIONS, "on-read-error", false, parse_read_error },
+	{ OPTIONS, "resync-checksum", false, parse_resync_checksum },
 	{ NODE, "id", true, parse_id },
 	{ NODE, "address", true, parse_address },
 	{ NODE, "disk", false, parse_disk },		/* and this */

@@ -28,6 +28,7 @@ struct kernel_options {
 	uint32_t timeout;
 	uint32_t payload_crc;
 	uint32_t on_read_error;
+	uint32_t resync_checksum;
 };
 
 /* Values as in the comments of enum ditto_disk_attr. */
@@ -83,6 +84,7 @@ struct kernel_peer {
 	uint64_t sent;
 	uint64_t received;
 	uint64_t resync_sent;
+	uint64_t resync_skipped;
 	uint32_t inflight;
 	uint64_t verify_errors;
 	uint64_t verify_skipped;

@@ -158,6 +158,7 @@ int kernel_resource_new(struct kernel *k, const char *name, const uint8_t uuid[1
 	mnl_attr_put_u32(nlh, DITTO_OPTION_A_TIMEOUT, options->timeout);
 	mnl_attr_put_u32(nlh, DITTO_OPTION_A_PAYLOAD_CRC, options->payload_crc);
 	mnl_attr_put_u32(nlh, DITTO_OPTION_A_ON_READ_ERROR, options->on_read_error);
+	mnl_attr_put_u32(nlh, DITTO_OPTION_A_RESYNC_CHECKSUM, options->resync_checksum);
 	mnl_attr_nest_end(nlh, nest);
 	return run(k, nlh, why);
 }

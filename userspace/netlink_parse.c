@@ -34,6 +34,7 @@ static const struct field option_fields[DITTO_OPTION_A_MAX + 1] = {
 	[DITTO_OPTION_A_TIMEOUT] = U32_FIELD(kernel_options, timeout),
 	[DITTO_OPTION_A_PAYLOAD_CRC] = U32_FIELD(kernel_options, payload_crc),
 	[DITTO_OPTION_A_ON_READ_ERROR] = U32_FIELD(kernel_options, on_read_error),
+	[DITTO_OPTION_A_RESYNC_CHECKSUM] = U32_FIELD(kernel_options, resync_checksum),
 };
 
 static const struct field disk_fields[DITTO_DISK_A_MAX + 1] = {
@@ -79,6 +80,7 @@ static const struct field peer_fields[DITTO_PEER_A_MAX + 1] = {
 	[DITTO_PEER_A_SENT] = U64_FIELD(kernel_peer, sent),
 	[DITTO_PEER_A_RECEIVED] = U64_FIELD(kernel_peer, received),
 	[DITTO_PEER_A_RESYNC_SENT] = U64_FIELD(kernel_peer, resync_sent),
+	[DITTO_PEER_A_RESYNC_SKIPPED] = U64_FIELD(kernel_peer, resync_skipped),
 	[DITTO_PEER_A_INFLIGHT] = U32_FIELD(kernel_peer, inflight),
 	[DITTO_PEER_A_VERIFY_ERRORS] = U64_FIELD(kernel_peer, verify_errors),
 	[DITTO_PEER_A_VERIFY_SKIPPED] = U64_FIELD(kernel_peer, verify_skipped),

@@ -29,6 +29,7 @@ static struct json_object *options_json(const struct kernel_options *options)
 	add_number(to, "timeout", options->timeout);
 	add_bool(to, "payload-checksum", options->payload_crc);
 	add_string(to, "on-read-error", read_error_name(options->on_read_error));
+	add_bool(to, "resync-checksum", options->resync_checksum);
 	return to;
 }
 
@@ -106,6 +107,7 @@ static struct json_object *peer_json(const struct kernel_peer *peer)
 	add_number(to, "sent", peer->sent);
 	add_number(to, "received", peer->received);
 	add_number(to, "resync-sent", peer->resync_sent);
+	add_number(to, "resync-skipped", peer->resync_skipped);
 	add_number(to, "in-flight", peer->inflight);
 	add_number(to, "verify-errors", peer->verify_errors);
 	add_number(to, "verify-skipped", peer->verify_skipped);

@@ -373,7 +373,8 @@ void ditto_apply_each(const struct ditto_apply *a, u64 position,
 static void count_unflushed(struct ditto_apply *a, const struct ditto_apply_item *item)
 {
 	bool data = item->kind == DITTO_ENTRY_WRITE ||
-		    (is_extent(item) && !(item->flags & DITTO_ITEMF_ZERO));
+		    (is_extent(item) &&
+		     !(item->flags & (DITTO_ITEMF_ZERO | DITTO_ITEMF_COMPARE)));
 
 	if (data)
 		a->unflushed_bytes += item->range.last - item->range.start + 1;

@@ -39,6 +39,8 @@
 #define DITTO_ITEMF_WRITTEN	(1u << 5)	/* the disk has completed it */
 #define DITTO_ITEMF_IN_RANGES	(1u << 6)	/* its range is in the set */
 #define DITTO_ITEMF_QUEUED	(1u << 7)	/* in .overlapping or .crossing */
+/* Set by the caller: an extent that is only compared, and counts as written then */
+#define DITTO_ITEMF_COMPARE	(1u << 8)
 
 /**
  * struct ditto_apply_item - one entry, or one extent, on its way to the disk

@@ -123,6 +123,15 @@ struct wire_bits {
 static_assert(sizeof(struct wire_bits) == DITTO_WIRE_BITS_BYTES);
 static_assert(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8 <= DITTO_WIRE_MAX_FIXED);
 
+struct wire_sums {
+	__le32 shift;
+	u8 reserved[4];
+	u8 sums[][DITTO_WIRE_SUM];
+} __packed;
+
+static_assert(sizeof(struct wire_sums) == DITTO_WIRE_SUMS_BYTES);
+static_assert(DITTO_WIRE_MAX_SUMS <= DITTO_WIRE_MAX_FIXED);
+
 /* Which fields of the header a type uses; what it does not use is zero. */
 #define USES_POSITION	(1u << 0)
 #define USES_EPOCH	(1u << 1)
@@ -135,6 +144,7 @@ static_assert(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8 <= DITTO_WIRE_MAX
 #define USES_FOLLOWERS	(1u << 8)	/* not 0 */
 #define USES_SETTLED	(1u << 9)	/* not 0; every entry may have one, too */
 #define IS_NUMBERED	(1u << 10)	/* the epoch is a number, not 0 */
+#define CARRIES_SUMS	(1u << 11)	/* up to DITTO_WIRE_SUMS_MOST checksums behind length */
 
 /* What changes data on its way through the stream. */
 #define IS_DATA		(USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE | IS_ENTRY | \
@@ -230,6 +240,14 @@ static const struct rule rules[DITTO_WIRE_TYPES] = {
 	[DITTO_WIRE_READ_FAILED] = { "READ_FAILED", DITTO_LANE_BULK,
 				     USES_EPOCH | USES_RANGE | IS_NUMBERED,
 				     0, 0, DITTO_WIRE_MAX_WRITE },
+	[DITTO_WIRE_EXTENT_SUMS] = { "EXTENT_SUMS", DITTO_LANE_BULK,
+				     USES_POSITION | USES_EPOCH | USES_OVERLAP | USES_RANGE |
+				     IS_EXTENT | CARRIES_SUMS,
+				     DITTO_WIREF_CRC | DITTO_WIREF_SYNC_END,
+				     DITTO_WIRE_SUMS_BYTES, DITTO_WIRE_MAX_EXTENT },
+	[DITTO_WIRE_EXTENT_DIFFERS] = { "EXTENT_DIFFERS", DITTO_LANE_CONTROL,
+					USES_EPOCH | USES_RANGE | IS_NUMBERED, DITTO_WIREF_CRC,
+					DITTO_WIRE_DIFFERS_BYTES, DITTO_WIRE_MAX_EXTENT },
 };
 
 const char *ditto_wire_type_name(u8 type)
@@ -371,14 +389,14 @@ static int check_range(const struct ditto_wire_header *h, const struct rule *rul
 	return 0;
 }
 
-/* Whole words, and not more of them than a message may have. */
-static int check_words(const struct ditto_wire_header *h, const struct rule *rule,
-		       struct ditto_wire_complaint *why)
+/* Behind the fixed part: whole pieces of @each bytes, and no more than @most bytes. */
+static int check_pieces(const struct ditto_wire_header *h, const struct rule *rule, u32 each,
+			u32 most, struct ditto_wire_complaint *why)
 {
-	if (h->length < rule->length || !IS_ALIGNED(h->length - rule->length, 8))
+	if (h->length < rule->length || !IS_ALIGNED(h->length - rule->length, each))
 		return refuse(why, "length", h->length, rule->length);
-	if (h->length - rule->length > DITTO_WIRE_BITS_MOST / 8)
-		return refuse(why, "length", h->length, rule->length + DITTO_WIRE_BITS_MOST / 8);
+	if (h->length - rule->length > most)
+		return refuse(why, "length", h->length, rule->length + most);
 	return 0;
 }
 
@@ -394,7 +412,11 @@ static int check_payload(const struct ditto_wire_header *h, const struct rule *r
 	else if (h->type == DITTO_WIRE_VERIFY_SUMS)
 		length = DIV_ROUND_UP(h->size, DITTO_WIRE_VERIFY_BLOCK) * 4;
 	if (rule->uses & CARRIES_WORDS) {
-		if (check_words(h, rule, why))
+		if (check_pieces(h, rule, 8, DITTO_WIRE_BITS_MOST / 8, why))
+			return -EPROTO;
+	} else if (rule->uses & CARRIES_SUMS) {
+		if (check_pieces(h, rule, DITTO_WIRE_SUM, DITTO_WIRE_SUMS_MOST * DITTO_WIRE_SUM,
+				 why))
 			return -EPROTO;
 	} else if (h->length != length) {
 		return refuse(why, "length", h->length, length);
@@ -718,6 +740,60 @@ int ditto_wire_get_set(const void *buf, struct ditto_wire_absent *set,
 		return -EPROTO;
 	if (set->durable)
 		return refuse(why, "durable", set->durable, 0);
+	return 0;
+}
+
+u32 ditto_wire_put_sums(const struct ditto_wire_sums *sums, void *buf)
+{
+	struct wire_sums *w = buf;
+
+	memset(w, 0, sizeof(*w));
+	w->shift = cpu_to_le32(sums->shift);
+	memcpy(w->sums, sums->sums, sums->count * DITTO_WIRE_SUM);
+	return DITTO_WIRE_SUMS_BYTES + sums->count * DITTO_WIRE_SUM;
+}
+
+int ditto_wire_get_sums(const void *buf, u32 length, u64 offset, u32 size,
+			struct ditto_wire_sums *sums, struct ditto_wire_complaint *why)
+{
+	const struct wire_sums *w = buf;
+	u32 block, count;
+
+	if (length < DITTO_WIRE_SUMS_BYTES)
+		return refuse(why, "length", length, DITTO_WIRE_SUMS_BYTES);
+	sums->shift = le32_to_cpu(w->shift);
+	if (!all_zero(w->reserved, sizeof(w->reserved)))
+		return refuse(why, "reserved", 1, 0);
+	if (sums->shift < DITTO_WIRE_BITS_SHIFT_MIN || sums->shift > DITTO_WIRE_BITS_SHIFT_MAX)
+		return refuse(why, "shift", sums->shift, DITTO_WIRE_BITS_SHIFT_MAX);
+	block = 1u << sums->shift;
+	if (!IS_ALIGNED(offset, block))
+		return refuse(why, "offset", offset, block);
+	count = ((size - 1) >> sums->shift) + 1;
+	if (count > DITTO_WIRE_SUMS_MOST)
+		return refuse(why, "size", size, DITTO_WIRE_SUMS_MOST << sums->shift);
+	if (length != DITTO_WIRE_SUMS_BYTES + count * DITTO_WIRE_SUM)
+		return refuse(why, "length", length,
+			      DITTO_WIRE_SUMS_BYTES + count * DITTO_WIRE_SUM);
+	sums->count = count;
+	memcpy(sums->sums, w->sums, count * DITTO_WIRE_SUM);
+	return 0;
+}
+
+void ditto_wire_put_differs(u32 differs, void *buf)
+{
+	__le32 *w = buf;
+
+	*w = cpu_to_le32(differs);
+}
+
+int ditto_wire_get_differs(const void *buf, u32 *differs, struct ditto_wire_complaint *why)
+{
+	const __le32 *w = buf;
+
+	*differs = le32_to_cpu(*w);
+	if (!*differs)
+		return refuse(why, "differs", 0, 1);
 	return 0;
 }
 

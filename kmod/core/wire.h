@@ -10,13 +10,14 @@
  *
  * lane		from the primary	from a secondary	both ways
  * control	READ_AT			ACK, BITMAP, READY,	HELLO, STATE, PING,
- *					VERIFY_SUMS, READ_ASK	PONG, BYE
+ *					VERIFY_SUMS, READ_ASK,	PONG, BYE
+ *					EXTENT_DIFFERS
  * writes	START, WRITE, DISCARD,
  *		ZEROES, FLUSH, ROSTER,
  *		JOIN, ABSENT, SET,
  *		BITS, SETTLED
  * bulk		EXTENT, EXTENT_ZERO,
- *		VERIFY_ASK
+ *		EXTENT_SUMS, VERIFY_ASK
  *
  * HELLO is the first message on the control lane, in both directions, and
  * nothing else is sent before the peer's HELLO has been accepted. START is the
@@ -26,6 +27,11 @@
  *
  * Between START and READY a target hands over what it knows itself to differ
  * in from the primary, as BITMAP messages.
+ *
+ * An EXTENT_SUMS is an extent as EXTENT is, with its number and its place in the
+ * order, but instead of the data it carries a BLAKE2s-256 of each block. Where
+ * blocks differ from the target's, EXTENT_DIFFERS says so before the first ACK
+ * that acknowledges the extent as written.
  *
  * Nothing here allocates, locks or sleeps.
  */
@@ -86,6 +92,8 @@ enum ditto_wire_type {
 	DITTO_WIRE_READ,	/* a Primary without a disk: epoch: a number of its own */
 	DITTO_WIRE_READ_DATA,	/* epoch: that number; payload: size bytes */
 	DITTO_WIRE_READ_FAILED,	/* epoch: that number; ask another */
+	DITTO_WIRE_EXTENT_SUMS,	/* payload: struct ditto_wire_sums */
+	DITTO_WIRE_EXTENT_DIFFERS, /* payload: a __le32 with a bit for each block; not 0 */
 	DITTO_WIRE_TYPES,
 };
 
@@ -118,8 +126,8 @@ enum ditto_wire_bye {
  * @cookie: of the connection's session
  * @position: of the entry; of extents and VERIFY_ASK: the stream position at
  *	which the data was read; else as the type says
- * @epoch: of the entry; of extents: the extent's number, from 1 without gaps;
- *	of VERIFY_ASK and VERIFY_SUMS: the question's number
+ * @epoch: of the entry; of extents: the extent's number, from 1 without gaps,
+ *	which EXTENT_DIFFERS repeats with the range; of VERIFY_ASK and VERIFY_SUMS: the question's number
  * @overlap: position of the newest earlier entry whose range overlaps, 0 if
  *	none; of extents: the floor, below which no extent will be read
  * @offset: bytes, of ranges; VERIFY_SUMS repeats the range of its question
@@ -310,7 +318,26 @@ struct ditto_wire_bits {
 	u64 count;
 };
 
+/* Bytes of a checksum, and the most of them in a message. */
+#define DITTO_WIRE_SUM		32u
+#define DITTO_WIRE_SUMS_MOST	32u
+
+/**
+ * struct ditto_wire_sums - an extent to be compared, in host order
+ * @shift: log2 of the bytes of a block, DITTO_WIRE_BITS_SHIFT_MIN to _MAX
+ * @count: of blocks; the extent's end cuts the last one
+ * @sums: BLAKE2s-256 of each
+ */
+struct ditto_wire_sums {
+	u32 shift;
+	u32 count;
+	u8 sums[DITTO_WIRE_SUMS_MOST][DITTO_WIRE_SUM];
+};
+
 #define DITTO_WIRE_ABSENT_BYTES	16u
+/* Without the checksums. */
+#define DITTO_WIRE_SUMS_BYTES	8u
+#define DITTO_WIRE_DIFFERS_BYTES 4u
 /* Without the words. */
 #define DITTO_WIRE_BITS_BYTES	32u
 #define DITTO_WIRE_BITS_MOST	7680u	/* bits of one message: 960 bytes */
@@ -322,7 +349,7 @@ struct ditto_wire_bits {
 #define DITTO_WIRE_START_BYTES	176u
 #define DITTO_WIRE_ROSTER_BYTES	32u
 /* A buffer of this size holds every payload but those of bulk data. */
-#define DITTO_WIRE_MAX_FIXED	1024u
+#define DITTO_WIRE_MAX_FIXED	(DITTO_WIRE_SUMS_BYTES + DITTO_WIRE_SUMS_MOST * DITTO_WIRE_SUM)
 #define DITTO_WIRE_MAX_SUMS	(DITTO_WIRE_MAX_VERIFY / DITTO_WIRE_VERIFY_BLOCK * 4u)
 
 /**
@@ -367,7 +394,7 @@ void ditto_wire_encode(const struct ditto_wire_header *h, void *buf);
  * to), flags, cookie, sequence, volume, length for the type; ranges are whole
  * blocks, not empty, within the device and the type's bound; a WRITE's and an
  * EXTENT's length is their size, VERIFY_SUMS' fits its size, that of BITS and
- * BITMAP is whole words; positions and numbers that count from 1 are not 0, nor
+ * BITMAP is whole words, that of EXTENT_SUMS whole checksums; positions and numbers that count from 1 are not 0, nor
  * are followers, nor SETTLED's settled; an entry's overlap and settled < its
  * position, an extent's floor <= its position; fields that the type does not use
  * are zero; HELLO is the first message of its lane, and the only one without
@@ -412,6 +439,16 @@ int ditto_wire_get_set(const void *buf, struct ditto_wire_absent *set,
 u32 ditto_wire_put_bits(const struct ditto_wire_bits *bits, const u64 *words, void *buf);
 int ditto_wire_get_bits(const void *buf, u32 length, u64 data_bytes, struct ditto_wire_bits *bits,
 			u64 *words, struct ditto_wire_complaint *why);
+/*
+ * put returns the bytes of the payload. get refuses a @length that does not fit
+ * the extent [@offset, @offset + @size), and an extent that does not begin with a
+ * block or has too many.
+ */
+u32 ditto_wire_put_sums(const struct ditto_wire_sums *sums, void *buf);
+int ditto_wire_get_sums(const void *buf, u32 length, u64 offset, u32 size,
+			struct ditto_wire_sums *sums, struct ditto_wire_complaint *why);
+void ditto_wire_put_differs(u32 differs, void *buf);
+int ditto_wire_get_differs(const void *buf, u32 *differs, struct ditto_wire_complaint *why);
 void ditto_wire_put_roster(const struct ditto_wire_roster *roster, void *buf);
 int ditto_wire_get_roster(const void *buf, struct ditto_wire_roster *roster,
 			  struct ditto_wire_complaint *why);

@@ -461,11 +461,12 @@ node_up() {
 #   timeout=MS ping=MS     the resource's (default 6000 and 1000, and scaled)
 #   checksum=yes           payload-checksum
 #   on_read_error=detach   on-read-error
+#   skip=yes               resync-checksum
 #   up=N                   only the first N nodes get metadata and come up, the
 #                          others have all but that: bring them up by node_up
 cluster_up() {
 	local count=$1 i node option metadata=internal timeout=6000 ping=1000 checksum=no up=$1
-	local on_read_error=repair
+	local on_read_error=repair skip=no
 	shift
 	[[ ! ${1-} =~ ^[0-9]+$ ]] || { disk_size=$1; shift; }
 	for option; do
@@ -479,6 +480,7 @@ cluster_up() {
 		ping=*) ping=${option#*=} ;;
 		checksum=*) checksum=${option#*=} ;;
 		on_read_error=*) on_read_error=${option#*=} ;;
+		skip=*) skip=${option#*=} ;;
 		up=*) up=${option#*=} ;;
 		*) bail "cluster_up: no such option: $option" ;;
 		esac
@@ -500,6 +502,7 @@ cluster_up() {
 ping-interval = $(scaled "$ping")
 payload-checksum = $checksum
 on-read-error = $on_read_error
+resync-checksum = $skip
 "
 	write_conf "$RES" "$UUID" 7900
 	for node in "${NODES[@]}"; do

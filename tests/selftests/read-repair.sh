@@ -133,7 +133,8 @@ for node in "${NODES[@]}"; do
 	must "$what: $node goes down" ditto "$node" down "$RES"
 done
 must "$what: the disk is sound" sound c
-sed -i 's/^on-read-error = .*/on-read-error = detach/' "$CONF/$RES.conf"
+sed -i 's/^on-read-error = .*/on-read-error = detach/; s/^resync-checksum = .*/resync-checksum = yes/' \
+	"$CONF/$RES.conf"
 for node in "${NODES[@]}"; do
 	must "$what: $node comes up" ditto "$node" up "$RES"
 done
@@ -141,6 +142,15 @@ must "$what: a is connected" wait_for 20 "connections of a" connected a
 must "$what: a is promoted" ditto a promote "$RES"
 DEV=$(device a)
 must "$what: all are in sync" wait_sync a
+must "$what: a block of a target is lost" spoil b
+must "$what: and cannot be read" cannot_read b "$bad" $((bad + 8))
+must "$what: it is to be compared" ditto a invalidate "$RES" b
+must "$what: the target is in sync" wait_sync a
+ok "$what: its errors are counted" counts b disk.read-errors 1
+ok "$what: its disk is kept, for what is compared is written anew" is b disk.state UpToDate
+must "$what: it can be read again" sound b
+ok "$what: and is as it was" has_block b
+ok "$what: all copies are equal" copies_equal
 must "$what: a block cannot be read" cannot_read a "$bad" $((bad + 8))
 ok "$what: a reader gets the data" read_block "$DEV"
 ok "$what: the disk has failed" wait_for 20 "a's disk has failed" is a disk.state Failed

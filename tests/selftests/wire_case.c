@@ -39,6 +39,7 @@ static u8 lane_of(u8 type)
 		return DITTO_LANE_WRITES;
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
+	case DITTO_WIRE_EXTENT_SUMS:
 	case DITTO_WIRE_VERIFY_ASK:
 	case DITTO_WIRE_READ_DATA:
 	case DITTO_WIRE_READ_FAILED:
@@ -86,6 +87,7 @@ static u32 put_payload(struct wire_test *test, u8 type)
 		.generation = FAKE_GENERATION,
 		.previous = FAKE_GENERATION,
 	};
+	struct ditto_wire_sums sums = { .shift = DITTO_WIRE_BITS_SHIFT_MIN, .count = 1 };
 	struct ditto_wire_hello hello;
 	struct ditto_wire_state state;
 
@@ -124,6 +126,11 @@ static u32 put_payload(struct wire_test *test, u8 type)
 	case DITTO_WIRE_VERIFY_SUMS:
 		memset(wire_payload, 0, 4);
 		return 4;
+	case DITTO_WIRE_EXTENT_SUMS:
+		return ditto_wire_put_sums(&sums, wire_payload);
+	case DITTO_WIRE_EXTENT_DIFFERS:
+		ditto_wire_put_differs(1, wire_payload);
+		return DITTO_WIRE_DIFFERS_BYTES;
 	default:
 		return 0;
 	}
@@ -163,6 +170,7 @@ u32 wire_message(struct wire_test *test, u8 type, struct ditto_wire_header *h)
 		break;
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
+	case DITTO_WIRE_EXTENT_SUMS:
 		h->size = 4096;
 		h->offset = 65536;
 		h->position = test->sent;
@@ -175,6 +183,7 @@ u32 wire_message(struct wire_test *test, u8 type, struct ditto_wire_header *h)
 	case DITTO_WIRE_READ:
 	case DITTO_WIRE_READ_DATA:
 	case DITTO_WIRE_READ_FAILED:
+	case DITTO_WIRE_EXTENT_DIFFERS:
 		h->epoch = 1;
 		h->size = 4096;
 		break;
@@ -700,6 +709,46 @@ static bool bad_roster(struct wire_test *test, const struct wire_case *c)
 	return fake_send(&test->fake, h.lane, &h, wire_payload, length);
 }
 
+/* Payloads with one of their fields spoilt. */
+
+enum { SUMS_SHIFT = 1, SUMS_RESERVED, SUMS_OFFSET, SUMS_FEW, SUMS_MANY };
+
+static bool bad_sums(struct wire_test *test, const struct wire_case *c)
+{
+	struct ditto_wire_header h;
+	u32 length = wire_message(test, DITTO_WIRE_EXTENT_SUMS, &h);
+
+	switch (c->value) {
+	case SUMS_SHIFT:
+		wire_payload[0] = 200;
+		break;
+	case SUMS_RESERVED:
+		wire_payload[4] = 1;
+		break;
+	case SUMS_OFFSET:
+		h.offset += 512;
+		break;
+	case SUMS_FEW:
+		h.size += 512;
+		break;
+	case SUMS_MANY:
+		memset(wire_payload + length, 0, DITTO_WIRE_SUM);
+		length += DITTO_WIRE_SUM;
+		break;
+	}
+	return fake_send(&test->fake, h.lane, &h, wire_payload, length);
+}
+
+static bool no_difference(struct wire_test *test, const struct wire_case *c)
+{
+	struct ditto_wire_header h;
+	u32 length = wire_message(test, DITTO_WIRE_EXTENT_DIFFERS, &h);
+
+	(void)c;
+	memset(wire_payload, 0, length);
+	return fake_send(&test->fake, h.lane, &h, wire_payload, length);
+}
+
 #define HELLO_CASE(_name, _how, _reason, _final) \
 	{ "hello: " _name, AS_BOTH, STAGE_SOCKETS, bad_hello, _how, _reason, _final, false }
 #define HEAD_CASE(_name, _how, _field) \
@@ -716,6 +765,8 @@ const struct wire_case wire_cases[] = {
 	{ "control: a member", AS_PRIMARY, STAGE_MEMBER, NULL, 0, NULL, false, false },
 	{ "control: an entry", AS_SECONDARY, STAGE_STREAM, message, DITTO_WIRE_WRITE, NULL,
 	  false, false },
+	{ "control: an extent to be compared", AS_SECONDARY, STAGE_STREAM, message,
+	  DITTO_WIRE_EXTENT_SUMS, NULL, false, false },
 	{ "control: an extent", AS_SECONDARY, STAGE_STREAM, message, DITTO_WIRE_EXTENT, NULL,
 	  false, false },
 	{ "control: an extent with a write on top", AS_SECONDARY, STAGE_STREAM, covered_extent, 0,
@@ -806,6 +857,12 @@ const struct wire_case wire_cases[] = {
 	  "without START", false, false },
 	{ "primary: EXTENT from the peer", AS_PRIMARY, STAGE_STREAM, message, DITTO_WIRE_EXTENT,
 	  "EXTENT without START", false, false },
+	{ "primary: EXTENT_SUMS from the peer", AS_PRIMARY, STAGE_STREAM, message,
+	  DITTO_WIRE_EXTENT_SUMS, "without START", false, false },
+	{ "primary: EXTENT_DIFFERS of what was not to be compared", AS_PRIMARY, STAGE_STREAM,
+	  message, DITTO_WIRE_EXTENT_DIFFERS, "was not to be compared", false, false },
+	{ "primary: EXTENT_DIFFERS without a difference", AS_PRIMARY, STAGE_STREAM,
+	  no_difference, 0, "EXTENT_DIFFERS: differs is", false, false },
 	{ "primary: VERIFY_SUMS nobody asked for", AS_PRIMARY, STAGE_STREAM, message,
 	  DITTO_WIRE_VERIFY_SUMS, "nobody has asked", false, false },
 	{ "primary: ACK ahead of what was sent", AS_PRIMARY, STAGE_STREAM, bad_ack, ACK_AHEAD,
@@ -843,6 +900,8 @@ const struct wire_case wire_cases[] = {
 	  DITTO_WIRE_EXTENT, "EXTENT without START", false, false },
 	{ "secondary: EXTENT_ZERO without START", AS_SECONDARY, STAGE_CONNECTED, message,
 	  DITTO_WIRE_EXTENT_ZERO, "without START", false, false },
+	{ "secondary: EXTENT_SUMS without START", AS_SECONDARY, STAGE_CONNECTED, message,
+	  DITTO_WIRE_EXTENT_SUMS, "without START", false, false },
 	{ "secondary: VERIFY_ASK without START", AS_SECONDARY, STAGE_CONNECTED, message,
 	  DITTO_WIRE_VERIFY_ASK, "without START", false, false },
 	{ "secondary: ABSENT without START", AS_SECONDARY, STAGE_CONNECTED, message,
@@ -923,6 +982,28 @@ const struct wire_case wire_cases[] = {
 	  DITTO_WIRE_EXTENT, "payload checksum", false, false },
 	ITEM_CASE("extent_zero: beyond the end", EXTENT_ZERO, ITEM_FAR, BAD("offset")),
 	ITEM_CASE("extent_zero: number with a gap", EXTENT_ZERO, ITEM_GAP, "out of order"),
+	ITEM_CASE("extent_sums: beyond the end", EXTENT_SUMS, ITEM_FAR, BAD("offset")),
+	ITEM_CASE("extent_sums: too large", EXTENT_SUMS, ITEM_LARGE, BAD("size")),
+	ITEM_CASE("extent_sums: unaligned", EXTENT_SUMS, ITEM_ODD_OFFSET, BAD("offset")),
+	ITEM_CASE("extent_sums: empty", EXTENT_SUMS, ITEM_EMPTY, BAD("size")),
+	ITEM_CASE("extent_sums: number with a gap", EXTENT_SUMS, ITEM_GAP, "out of order"),
+	ITEM_CASE("extent_sums: number again", EXTENT_SUMS, ITEM_AGAIN, "out of order"),
+	ITEM_CASE("extent_sums: number 0", EXTENT_SUMS, ITEM_ZERO, BAD("epoch")),
+	ITEM_CASE("extent_sums: floor above its position", EXTENT_SUMS, ITEM_OVERLAP,
+		  BAD("overlap")),
+	ITEM_CASE("extent_sums: flag of an entry", EXTENT_SUMS, ITEM_FLAGS, BAD("flags")),
+	{ "extent_sums: checksum of the payload", AS_SECONDARY, STAGE_STREAM, bad_payload_crc,
+	  DITTO_WIRE_EXTENT_SUMS, "payload checksum", false, false },
+	{ "extent_sums: blocks that are too large", AS_SECONDARY, STAGE_STREAM, bad_sums,
+	  SUMS_SHIFT, "EXTENT_SUMS: shift is", false, false },
+	{ "extent_sums: reserved bytes", AS_SECONDARY, STAGE_STREAM, bad_sums, SUMS_RESERVED,
+	  "EXTENT_SUMS: reserved is", false, false },
+	{ "extent_sums: not from a block on", AS_SECONDARY, STAGE_STREAM, bad_sums, SUMS_OFFSET,
+	  "EXTENT_SUMS: offset is", false, false },
+	{ "extent_sums: fewer than blocks", AS_SECONDARY, STAGE_STREAM, bad_sums, SUMS_FEW,
+	  "EXTENT_SUMS: length is", false, false },
+	{ "extent_sums: more than blocks", AS_SECONDARY, STAGE_STREAM, bad_sums, SUMS_MANY,
+	  "EXTENT_SUMS: length is", false, false },
 	ITEM_CASE("verify_ask: across the end", VERIFY_ASK, ITEM_BEYOND, BAD("size")),
 	ITEM_CASE("verify_ask: unaligned", VERIFY_ASK, ITEM_ODD_OFFSET, BAD("offset")),
 	ITEM_CASE("verify_ask: empty", VERIFY_ASK, ITEM_EMPTY, BAD("size")),

@@ -351,7 +351,8 @@ static void count_sent(const struct ditto_wire_header *h)
 {
 	if (h->lane == DITTO_LANE_WRITES && h->type != DITTO_WIRE_START)
 		test.sent++;
-	if (h->type == DITTO_WIRE_EXTENT || h->type == DITTO_WIRE_EXTENT_ZERO)
+	if (h->type == DITTO_WIRE_EXTENT || h->type == DITTO_WIRE_EXTENT_ZERO ||
+	    h->type == DITTO_WIRE_EXTENT_SUMS)
 		test.extent++;
 }
 

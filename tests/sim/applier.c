@@ -36,6 +36,7 @@ static struct item *item_new(struct node *n, const struct ditto_wire_header *h, 
 		[DITTO_WIRE_BITS]	= DITTO_ENTRY_BITS,
 		[DITTO_WIRE_EXTENT]	= DITTO_ITEM_EXTENT,
 		[DITTO_WIRE_EXTENT_ZERO] = DITTO_ITEM_EXTENT,
+		[DITTO_WIRE_EXTENT_SUMS] = DITTO_ITEM_EXTENT,
 	};
 	struct item *item = node_alloc(n, sizeof(*item));
 
@@ -44,6 +45,7 @@ static struct item *item_new(struct node *n, const struct ditto_wire_header *h, 
 	item->core.flags = (h->flags & DITTO_WIREF_DURABLE ? DITTO_ITEMF_DURABLE : 0) |
 			   (h->flags & DITTO_WIREF_GUARD ? DITTO_ITEMF_GUARD : 0) |
 			   (h->type == DITTO_WIRE_EXTENT_ZERO ? DITTO_ITEMF_ZERO : 0) |
+			   (h->type == DITTO_WIRE_EXTENT_SUMS ? DITTO_ITEMF_COMPARE : 0) |
 			   (h->size && h->type != DITTO_WIRE_SET ? DITTO_ITEMF_RANGE : 0);
 	item->core.range.start = h->offset;
 	item->core.range.last = h->offset + h->size - 1;
@@ -76,6 +78,7 @@ int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64
 	int err;
 
 	item->roster = word->roster;
+	item->sums = word->sums;
 	item->lacking = word->absent.node;
 	if (item->core.kind == DITTO_ITEM_EXTENT)
 		err = ditto_apply_receive_extent(&n->apply, &item->core, h->overlap,
@@ -124,6 +127,7 @@ void applier_account(struct node *n, const struct ditto_wire_header *h, const st
 		break;
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
+	case DITTO_WIRE_EXTENT_SUMS:
 		if (!n->given)
 			ditto_account_given(acc, n->upstream_node);
 		n->given = true;
@@ -156,7 +160,7 @@ static bool advance(struct node *n)
 	return n->waiting || n->flush_due || !n->upstream;
 }
 
-static void item_written(struct item *item)
+void item_written(struct item *item)
 {
 	struct node *n = item->node;
 
@@ -198,7 +202,11 @@ static void write_item(struct item *item)
 	note("node %u: submits %s %llu, %u of %u sectors", n->id,
 	     item->core.kind == DITTO_ITEM_EXTENT ? "extent" : "entry", item->core.number,
 	     count - covered, count);
-	if (covered == count || n->failed)
+	if (n->failed)
+		item_written(item);
+	else if (item->core.flags & DITTO_ITEMF_COMPARE)
+		compare_begin(item);
+	else if (covered == count)
 		item_written(item);
 	else
 		disk_write(&n->disk, first, count, item->data, mask, 0, item_end_io, item);
@@ -265,6 +273,11 @@ static void hand_out(struct item *item)
 		node_event(n, RES_APPLY_ROSTER);
 		break;
 	default:
+		/* What is compared is not changed: no region has to be hot. */
+		if (item->core.flags & DITTO_ITEMF_COMPARE) {
+			submit_item(item);
+			break;
+		}
 		item->regions.hot = item_hot;
 		item->regions.retry = item_retry;
 		heat_item(item);

@@ -143,6 +143,9 @@ static int get_word(const struct ditto_wire_header *h, const u8 *payload, struct
 	case DITTO_WIRE_BITS:
 		return ditto_wire_get_bits(payload, h->length, SIM_BYTES, &word->bits,
 					   word->words, why);
+	case DITTO_WIRE_EXTENT_SUMS:
+		return ditto_wire_get_sums(payload, h->length, h->offset, h->size, &word->sums,
+					   why);
 	}
 	return 0;
 }
@@ -179,6 +182,21 @@ static int do_bitmap(struct conn *c, const struct ditto_wire_header *h, const u8
 	return 0;
 }
 
+static int do_extent_differs(struct conn *c, const struct ditto_wire_header *h, const u8 *payload,
+			     const struct message *m)
+{
+	struct ditto_wire_complaint why;
+	u32 differs;
+
+	(void)m;
+	if (ditto_wire_get_differs(payload, &differs, &why))
+		return complain(c, &why);
+	if (syncer_differs(c->peer, h, differs))
+		broken("G9", "node %u: %u speaks of extent %llu, which was not to be compared",
+		       c->node->id, c->peer->id, h->epoch);
+	return 0;
+}
+
 static int do_entry(struct conn *c, const struct ditto_wire_header *h, const u8 *payload,
 		    const struct message *m)
 {
@@ -212,6 +230,7 @@ int message_execute(struct conn *c, const struct ditto_wire_header *h, const u8 
 		[DITTO_WIRE_START]	= do_start,
 		[DITTO_WIRE_SETTLED]	= do_settled,
 		[DITTO_WIRE_BITMAP]	= do_bitmap,
+		[DITTO_WIRE_EXTENT_DIFFERS] = do_extent_differs,
 	};
 
 	if (execute[h->type])

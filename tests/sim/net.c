@@ -380,11 +380,12 @@ static void send_settled(struct conn *c)
 static void send_extent(struct conn *c)
 {
 	struct ditto_wire_header h = {};
-	struct extent_io *io = syncer_next(c, &h);
+	u8 buf[DITTO_WIRE_MAX_FIXED];
+	struct extent_io *io = syncer_next(c, &h, buf);
 
 	if (!io)
 		return;
-	transmit(c, DITTO_LANE_BULK, &h, NULL,
+	transmit(c, DITTO_LANE_BULK, &h, buf,
 		 h.type == DITTO_WIRE_EXTENT ? syncer_data(io) : NULL);
 	syncer_sent(io);
 }

@@ -104,6 +104,7 @@ struct regions {
  * struct peer - see kmod/peer.h
  * @planned: blocks out of sync when the resync began, or since
  * @moved: blocks that have been read for it
+ * @asked: blocks that have been read to be compared
  */
 struct peer {
 	struct node *node;
@@ -128,6 +129,7 @@ struct peer {
 	struct extent_io *taken;	/* out of the plan, its read not begun */
 	unsigned long planned[1];
 	unsigned long moved[1];
+	unsigned long asked[1];
 };
 
 /**
@@ -178,6 +180,7 @@ struct word {
 	struct ditto_wire_bits bits;
 	struct ditto_wire_absent absent;
 	struct ditto_wire_roster roster;
+	struct ditto_wire_sums sums;
 	u64 words[DITTO_WIRE_BITS_MOST / 64];
 };
 
@@ -194,6 +197,7 @@ struct item {
 	bool heated;
 	u64 *data;
 	struct ditto_wire_roster roster;
+	struct ditto_wire_sums sums;
 	u32 lacking;
 };
 
@@ -370,12 +374,17 @@ void applier_set_position(struct node *n, u64 position);
 int applier_receive(struct node *n, const struct ditto_wire_header *h, const u64 *data,
 		    const struct word *word);
 void applier_account(struct node *n, const struct ditto_wire_header *h, const struct word *word);
+void item_written(struct item *item);
 void applier_pump(struct node *n);
 void applier_submit_handed(struct node *n);
 bool applier_idle_due(const struct node *n);
 void applier_idle_flush(struct node *n);
 bool applier_ack(struct node *n, struct conn *c, struct ditto_wire_ack *ack);
 void applier_roster_done(struct node *n, bool joined);
+
+/* compare.c */
+void compare_sum(const u64 *values, u32 count, struct ditto_wire_sums *sums);
+void compare_begin(struct item *item);
 
 /* syncer.c */
 struct extent_io;
@@ -385,7 +394,8 @@ void syncer_end(struct peer *p, struct conn *c);
 void syncer_mark(struct peer *p, u64 start, u64 size);
 bool syncer_due(const struct peer *p);
 void syncer_work(struct peer *p);
-struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h);
+struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h, void *small);
+int syncer_differs(struct peer *p, const struct ditto_wire_header *h, u32 differs);
 const u64 *syncer_data(const struct extent_io *io);
 void syncer_sent(struct extent_io *io);
 int syncer_acked(struct peer *p, u64 written, u64 durable);

@@ -26,6 +26,7 @@
  * @step: of this run
  * @clock: grows with every event; 0 is before everything
  * @tracing: print each event
+ * @compare: resyncs skip what is equal
  * @keeping: remember the last events
  * @failed: a guarantee was broken; @id and @what say which and how
  */
@@ -34,6 +35,7 @@ struct sim {
 	u32 step;
 	u64 clock;
 	bool tracing;
+	bool compare;
 	bool keeping;
 	bool failed;
 	char id[8];

@@ -77,17 +77,18 @@ bool syncer_due(const struct peer *p)
 	return p->taken || (p->kicked && p->conn && !p->conn->failed);
 }
 
-/* What is moved was planned, and is moved once. */
+/* What is moved was planned, and is moved once; so is what is compared. */
 static void count_moved(struct peer *p, const struct ditto_extent *e)
 {
 	u32 block = e->start >> p->bits.shift, end = block + (e->size >> p->bits.shift);
+	unsigned long *moved = e->compare ? p->asked : p->moved;
 
 	for (; block < end; block++) {
-		if (!test_bit(block, p->planned) || test_bit(block, p->moved))
+		if (!test_bit(block, p->planned) || test_bit(block, moved))
 			broken("G2", "node %u: the resync of %u moves block %u that %s", p->node->id,
-			       p->id, block, test_bit(block, p->moved) ? "it has moved" :
+			       p->id, block, test_bit(block, moved) ? "it has moved" :
 			       "was not out of sync");
-		__set_bit(block, p->moved);
+		__set_bit(block, moved);
 	}
 }
 
@@ -96,6 +97,7 @@ static void take(struct peer *p)
 	struct node *n = p->node;
 	struct extent_io *io = node_alloc(n, sizeof(*io));
 
+	ditto_resync_compare(&p->plan, sim.compare);
 	if (!p->running || p->plan.inflight >= WINDOW_BYTES ||
 	    !ditto_resync_next(&p->plan, &io->extent, n->stream.position)) {
 		node_free(n, io);
@@ -151,7 +153,22 @@ static bool all_zero(const struct extent_io *io)
 	return true;
 }
 
-struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h)
+static void describe(const struct extent_io *io, struct ditto_wire_header *h, void *small)
+{
+	struct ditto_wire_sums sums = { .shift = io->peer->bits.shift };
+
+	h->offset = io->extent.start;
+	h->size = io->extent.size;
+	if (io->extent.compare) {
+		compare_sum(io->data, io->extent.size / 512, &sums);
+		h->type = DITTO_WIRE_EXTENT_SUMS;
+		h->length = ditto_wire_put_sums(&sums, small);
+	} else {
+		h->type = all_zero(io) ? DITTO_WIRE_EXTENT_ZERO : DITTO_WIRE_EXTENT;
+	}
+}
+
+struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h, void *small)
 {
 	struct peer *p = c->peer;
 	struct extent_io *io;
@@ -168,9 +185,7 @@ struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h)
 	h->overlap = ditto_resync_floor(&p->plan, p->node->stream.position);
 	if (ditto_resync_all_sent(&p->plan))
 		h->flags = DITTO_WIREF_SYNC_END;
-	h->offset = io->extent.start;
-	h->size = io->extent.size;
-	h->type = all_zero(io) ? DITTO_WIRE_EXTENT_ZERO : DITTO_WIRE_EXTENT;
+	describe(io, h, small);
 	return io;
 }
 
@@ -197,6 +212,14 @@ static void put_released(struct list_head *released)
 			syncer_sent(io);
 		extent_put(io);
 	}
+}
+
+int syncer_differs(struct peer *p, const struct ditto_wire_header *h, u32 differs)
+{
+	if (!p->running)
+		return 0;
+	p->kicked = true;
+	return ditto_resync_differs(&p->plan, h->epoch, h->offset, h->size, differs);
 }
 
 int syncer_acked(struct peer *p, u64 written, u64 durable)
@@ -228,6 +251,7 @@ void syncer_mark(struct peer *p, u64 start, u64 size)
 		__set_bit(block, p->planned);
 	/* An extent that is spoiled clears nothing of what it covers. */
 	p->moved[0] &= ~p->words[0];
+	p->asked[0] &= ~p->words[0];
 	p->kicked = true;
 }
 
@@ -238,6 +262,7 @@ void syncer_begin(struct peer *p)
 	p->running = true;
 	p->planned[0] = p->words[0];
 	p->moved[0] = 0;
+	p->asked[0] = 0;
 	cover_resync(p);
 	if (ditto_resync_finished(&p->plan))
 		peer_event(p, PEER_RESYNCED);

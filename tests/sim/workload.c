@@ -472,6 +472,7 @@ bool workload_run(u64 seed, u32 steps, bool tracing, bool keeping)
 	u32 events;
 
 	sim_begin(seed, tracing, keeping);
+	sim.compare = one_in(2);
 	cluster_begin(one_in(4), 12 + chance(3), one_in(3));
 	draw_mood();
 	found_cluster();

@@ -61,13 +61,14 @@ accepted "times with a space before the suffix" -e 's/= 6000/= 6 s/'
 accepted "payload-checksum = yes" -e 's/checksum = no/checksum = yes/'
 accepted "on-read-error = repair" -e 's/^payload.*/&\non-read-error = repair/'
 accepted "on-read-error = detach" -e 's/^payload.*/&\non-read-error = detach/'
+accepted "resync-checksum = yes" -e 's/^payload.*/&\nresync-checksum = yes/'
 accepted "indented lines" -e 's/^/    /'
 accepted "a comment behind a value" -e 's/^policy.*/& ; and why/'
 accepted "lines that end in CR LF" -e 's/$/\r/'
 
 refused "unknown key" 5 "unknown key 'polcy'; allowed in [resource] are name, uuid, policy, security" \
 	-e 's/^policy/polcy/'
-refused "unknown key in options" 9 "unknown key 'rate'; allowed in [options] are ping-interval, timeout, payload-checksum, on-read-error" \
+refused "unknown key in options" 9 "unknown key 'rate'; allowed in [options] are ping-interval, timeout, payload-checksum, on-read-error, resync-checksum" \
 	-e 's/^timeout/rate/'
 refused "unknown key in a node" 14 "unknown key 'device'; allowed in [node NAME] are id, address, disk, metadata" \
 	-e '14s/^disk/device/'
@@ -121,6 +122,8 @@ refused "payload-checksum = maybe" 10 "payload-checksum = 'maybe'; allowed are y
 	-e 's/checksum = no/checksum = maybe/'
 refused "on-read-error = panic" 11 "on-read-error = 'panic'; allowed are repair, detach" \
 	-e 's/^\( *\)payload.*/&\non-read-error = panic/'
+refused "resync-checksum = 1" 11 "resync-checksum = '1'; allowed are yes, no" \
+	-e 's/^payload.*/&\nresync-checksum = 1/'
 refused "no nodes" 10 "there is no section [node NAME]; each node needs one" -e '11,20d'
 refused "no resource section" 1 "there is no section [resource]" -e '2,6d'
 refused "no id" 11 "[node alpha] has no 'id'; required are id, address, disk" -e '12d'

@@ -52,6 +52,7 @@ static void put_peer(struct nlmsghdr *nlh, uint32_t id, unsigned int n_ranges)
 		case DITTO_PEER_A_SENT:
 		case DITTO_PEER_A_RECEIVED:
 		case DITTO_PEER_A_RESYNC_SENT:
+		case DITTO_PEER_A_RESYNC_SKIPPED:
 		case DITTO_PEER_A_VERIFY_ERRORS:
 		case DITTO_PEER_A_VERIFY_SKIPPED:
 			mnl_attr_put_u64(nlh, type, type + 1000ULL * id);
@@ -89,6 +90,7 @@ static void test_peers(void)
 	   p->sent == 2000 + DITTO_PEER_A_SENT &&
 	   p->received == 2000 + DITTO_PEER_A_RECEIVED &&
 	   p->resync_sent == 2000 + DITTO_PEER_A_RESYNC_SENT &&
+	   p->resync_skipped == 2000 + DITTO_PEER_A_RESYNC_SKIPPED &&
 	   p->verify_errors == 2000 + DITTO_PEER_A_VERIFY_ERRORS &&
 	   p->verify_skipped == 2000 + DITTO_PEER_A_VERIFY_SKIPPED, "a peer's counters");
 	ok(p->n_ranges == DITTO_VERIFY_RANGES && p->ranges[15].offset == 4096 &&
@@ -136,7 +138,8 @@ static void test_resource(void)
 	   r->node_id == 3 && r->role == DITTO_ROLE_PRIMARY && r->generation == 1ULL << 63 &&
 	   r->position == 77 && r->roster == 5, "a resource, with an attribute to come");
 	ok(r->options.policy == 1 && r->options.ping_interval == 2 && r->options.timeout == 3 &&
-	   r->options.payload_crc == 4 && r->options.on_read_error == 5, "its options");
+	   r->options.payload_crc == 4 && r->options.on_read_error == 5 &&
+	   r->options.resync_checksum == 6, "its options");
 	ok(r->disk.state == DITTO_DISK_OUTDATED && !strcmp(r->disk.path, "/dev/a") &&
 	   !strcmp(r->disk.meta_path, "/dev/m") && r->disk.block_shift == 14 &&
 	   r->disk.unclean == 1 && r->disk.read_errors == 1ULL << 40 && r->disk.repaired == 4096,

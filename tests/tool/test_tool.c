@@ -100,9 +100,9 @@ int kernel_resource_new(struct kernel *k, const char *name, const uint8_t uuid[1
 			struct why *why)
 {
 	(void)k;
-	return ask(why, "new:%s:%02x:%u:%u,%u,%u,%u,%u", name, uuid[0], node_id, options->policy,
+	return ask(why, "new:%s:%02x:%u:%u,%u,%u,%u,%u,%u", name, uuid[0], node_id, options->policy,
 		   options->ping_interval, options->timeout, options->payload_crc,
-		   options->on_read_error);
+		   options->on_read_error, options->resync_checksum);
 }
 
 int kernel_resource_del(struct kernel *k, const char *name, struct why *why)
@@ -232,7 +232,7 @@ static void write_config(void)
 		"[resource]\nuuid = 0f5ea3a4-4a4c-4d3c-9f4b-0123456789ab\n"
 		"policy = sync\nsecurity = none\n"
 		"[options]\ntimeout = 3s\npayload-checksum = yes\n"
-		"on-read-error = detach\n"
+		"on-read-error = detach\nresync-checksum = yes\n"
 		"[node alpha]\nid = 4\naddress = 10.0.0.1:1\ndisk = /dev/a\n"
 		"[node beta]\nid = 1\naddress = 10.0.0.2:1\ndisk = /dev/b\nmetadata = /dev/m\n"
 		"[node gamma]\nid = 2\naddress = 10.0.0.3:1\ndisk = /dev/c\n");
@@ -287,7 +287,7 @@ static bool says(const char *text)
 	return false;
 }
 
-#define NEW	"new:r0:0f:4:1,1000,3000,1,2"
+#define NEW	"new:r0:0f:4:1,1000,3000,1,2,1"
 
 static void test_up(void)
 {

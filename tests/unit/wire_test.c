@@ -22,6 +22,7 @@ static const u8 lane_of[DITTO_WIRE_TYPES] = {
 	[DITTO_WIRE_SETTLED] = DITTO_LANE_WRITES,
 	[DITTO_WIRE_EXTENT] = DITTO_LANE_BULK,
 	[DITTO_WIRE_EXTENT_ZERO] = DITTO_LANE_BULK,
+	[DITTO_WIRE_EXTENT_SUMS] = DITTO_LANE_BULK,
 	[DITTO_WIRE_VERIFY_ASK] = DITTO_LANE_BULK,
 	[DITTO_WIRE_READ_DATA] = DITTO_LANE_BULK,
 	[DITTO_WIRE_READ_FAILED] = DITTO_LANE_BULK,
@@ -118,6 +119,20 @@ static void make(struct ditto_wire_header *h, u8 type)
 		h->epoch = 3;
 		h->offset = DATA - 8192;
 		h->size = 8192;
+		break;
+	case DITTO_WIRE_EXTENT_SUMS:
+		h->position = 42;
+		h->epoch = 3;
+		h->overlap = 42;
+		h->offset = DATA - 8192;
+		h->size = 8192;
+		h->length = DITTO_WIRE_SUMS_BYTES + 2 * DITTO_WIRE_SUM;
+		break;
+	case DITTO_WIRE_EXTENT_DIFFERS:
+		h->epoch = 3;
+		h->offset = DATA - 8192;
+		h->size = 8192;
+		h->length = DITTO_WIRE_DIFFERS_BYTES;
 		break;
 	case DITTO_WIRE_VERIFY_SUMS:
 		h->length = 8;
@@ -808,6 +823,8 @@ static void expect_sound(const struct ditto_wire_header *h, const struct ditto_w
 		EXPECT_TRUE(h->length <= DITTO_WIRE_MAX_FIXED);
 	if (has_words(h->type))
 		EXPECT_TRUE(h->length >= DITTO_WIRE_BITS_BYTES && h->length <= 992);
+	if (h->type == DITTO_WIRE_EXTENT_SUMS)
+		EXPECT_TRUE(h->length >= DITTO_WIRE_SUMS_BYTES);
 	EXPECT_EQ(!!h->followers, is_data(h->type));
 	EXPECT_TRUE(is_entry(h->type) ? h->settled < h->position :
 		    !!h->settled == (h->type == DITTO_WIRE_SETTLED));

@@ -217,6 +217,7 @@ enum ditto_option_attr {
 	DITTO_OPTION_A_TIMEOUT,
 	DITTO_OPTION_A_PAYLOAD_CRC,	/* 0, 1: CRC32C over payloads */
 	DITTO_OPTION_A_ON_READ_ERROR,	/* enum ditto_read_error */
+	DITTO_OPTION_A_RESYNC_CHECKSUM,	/* 0, 1: a resync skips blocks that are equal */
 	__DITTO_OPTION_A_LAST
 };
 
@@ -284,6 +285,7 @@ enum ditto_peer_attr {
 	DITTO_PEER_A_SENT,		/* NLA_U64, bytes on all lanes */
 	DITTO_PEER_A_RECEIVED,		/* NLA_U64, bytes on all lanes */
 	DITTO_PEER_A_RESYNC_SENT,	/* NLA_U64, bytes of resync data */
+	DITTO_PEER_A_RESYNC_SKIPPED,	/* NLA_U64, bytes found equal by checksum */
 	DITTO_PEER_A_INFLIGHT,		/* NLA_U32, stream entries not yet durable */
 	DITTO_PEER_A_VERIFY_ERRORS,	/* NLA_U64, bytes that differed, last verify */
 	DITTO_PEER_A_VERIFY_SKIPPED,	/* NLA_U64, bytes in flight throughout */
