@@ -9,6 +9,8 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/net.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/version.h>
 #include <net/sock.h>
@@ -177,6 +179,45 @@ static inline int ditto_sock_send_page(struct socket *sock, struct page *page,
 	return sock_sendmsg(sock, &msg);
 #else
 	return kernel_sendpage(sock, page, offset, len, flags);
+#endif
+}
+
+typedef unsigned long (*ditto_shrink_fn)(struct shrinker *s, struct shrink_control *sc);
+
+/* A shrinker that is registered, or NULL; since 6.7 the kernel allocates them. May sleep. */
+static inline struct shrinker *ditto_shrinker_new(const char *name, ditto_shrink_fn count,
+						  ditto_shrink_fn scan)
+{
+	struct shrinker *s;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	s = shrinker_alloc(0, "%s", name);
+#else
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+#endif
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_register(s);
+#else
+	s->seeks = DEFAULT_SEEKS;
+	if (register_shrinker(s, "%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+#endif
+	return s;
+}
+
+static inline void ditto_shrinker_free(struct shrinker *s)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_free(s);
+#else
+	unregister_shrinker(s);
+	kfree(s);
 #endif
 }
 

@@ -35,7 +35,7 @@ static void part_done(void *owner, struct bio *bio, blk_status_t status)
 	struct ditto_item *item = owner;
 
 	if (bio)
-		ditto_payload_free(bio);
+		ditto_payload_free_part(bio);
 	if (status)
 		WRITE_ONCE(item->failed, true);
 	part_put(item);
@@ -48,7 +48,7 @@ static void write_part(struct ditto_item *item, u32 first, u32 count)
 	struct bio *part = ditto_payload_part(item->bio, first << SECTOR_SHIFT,
 					      count << SECTOR_SHIFT);
 
-	ditto_disk_submit(item_disk(item), part, ditto_payload_free, part_done, item);
+	ditto_disk_submit(item_disk(item), part, ditto_payload_free_part, part_done, item);
 }
 
 static void zero_part(struct ditto_item *item, u32 first, u32 count)

@@ -3,20 +3,29 @@
 
 #include <linux/crc32c.h>
 #include <linux/highmem.h>
-#include <linux/mempool.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
 
-#include "core/wire.h"
+#include "pages.h"
 
 /*
- * Pages and bios that are there even when the machine has no memory left:
- * enough for the two largest writes.
+ * A page comes with whatever was in it, maybe another user's data. None of that
+ * is ever written, sent or shown, because each byte of a bio is overwritten
+ * before anything reads it, and one that was not is freed:
+ *
+ * - What a user writes is copied whole: the bios are of the same length.
+ * - What arrives is executed once its last byte is there (receive_part()). Its
+ *   length is the bio's: ditto_wire_decode() refuses anything else. What a lost
+ *   connection leaves half-way is freed.
+ * - What is read from the local disk counts only where the disk says that the
+ *   read succeeded, which is for all of it.
+ *
+ * The rest of a page behind the end of the bio is in no bio_vec.
  */
-#define POOL_PAGES	(2 * (DITTO_WIRE_MAX_WRITE >> PAGE_SHIFT))
+
+/* Bios that are there even when the machine has no memory left. */
 #define POOL_BIOS	64
 
-static mempool_t page_pool;
 static struct bio_set payload_set;
 
 /*
@@ -25,11 +34,10 @@ static struct bio_set payload_set;
  */
 static DEFINE_MUTEX(pool_wait);
 
-static bool try_add_pages(struct bio *bio, u32 bytes, u32 *done, gfp_t gfp)
+static bool try_add_pages(struct bio *bio, u32 bytes, u32 *done, struct page *(*get)(void))
 {
 	while (*done < bytes) {
-		struct page *page = gfp & __GFP_DIRECT_RECLAIM ?
-			mempool_alloc(&page_pool, gfp) : alloc_page(gfp);
+		struct page *page = get();
 		u32 len = min_t(u32, bytes - *done, PAGE_SIZE);
 
 		if (!page)
@@ -47,10 +55,10 @@ struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 of
 	u32 done = 0;
 
 	bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
-	if (try_add_pages(bio, bytes, &done, GFP_NOWAIT | __GFP_NOWARN))
+	if (try_add_pages(bio, bytes, &done, ditto_pages_try))
 		return bio;
 	mutex_lock(&pool_wait);
-	try_add_pages(bio, bytes, &done, GFP_NOIO);
+	try_add_pages(bio, bytes, &done, ditto_pages_wait);
 	mutex_unlock(&pool_wait);
 	return bio;
 }
@@ -78,19 +86,18 @@ void ditto_payload_free(struct bio *bio)
 {
 	unsigned int i;
 
-	/*
-	 * Not mempool_free() for a page that the network or a part still refers
-	 * to: the pool would hand it out again. Dropping our reference is enough then.
-	 */
-	for (i = 0; i < bio->bi_vcnt; i++) {
-		struct page *page = bio->bi_io_vec[i].bv_page;
-
-		if (page_count(page) == 1)
-			mempool_free(page, &page_pool);
-		else
-			put_page(page);
-	}
+	for (i = 0; i < bio->bi_vcnt; i++)
+		ditto_pages_put(bio->bi_io_vec[i].bv_page);
 	bio_put(bio);
+}
+
+void ditto_payload_free_part(struct bio *part)
+{
+	unsigned int i;
+
+	for (i = 0; i < part->bi_vcnt; i++)
+		put_page(part->bi_io_vec[i].bv_page);
+	bio_put(part);
 }
 
 void ditto_payload_copy(struct bio *bio, struct bio *src)
@@ -145,18 +152,18 @@ bool ditto_payload_zero(const struct bio *bio)
 
 int ditto_payload_init(void)
 {
-	int err = mempool_init_page_pool(&page_pool, POOL_PAGES, 0);
+	int err = ditto_pages_init();
 
 	if (err)
 		return err;
 	err = bioset_init(&payload_set, POOL_BIOS, 0, BIOSET_NEED_BVECS);
 	if (err)
-		mempool_exit(&page_pool);
+		ditto_pages_exit();
 	return err;
 }
 
 void ditto_payload_exit(void)
 {
 	bioset_exit(&payload_set);
-	mempool_exit(&page_pool);
+	ditto_pages_exit();
 }

@@ -20,9 +20,11 @@ struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 of
 
 /*
  * A bio of its own over @bytes of @bio's pages, @from bytes on, for the same place;
- * whichever of the two is freed last gives the pages back. May sleep.
+ * which of the two is freed first does not matter. May sleep.
  */
 struct bio *ditto_payload_part(const struct bio *bio, u32 from, u32 bytes);
+/* Its end: the pages are @bio's, and go back with that. Any context. */
+void ditto_payload_free_part(struct bio *part);
 
 /* Give the pages back and put the bio; any context. */
 void ditto_payload_free(struct bio *bio);
