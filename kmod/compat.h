@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/version.h>
+#include <net/inet_connection_sock.h>
 #include <net/sock.h>
 
 /* An exclusively opened block device. */
@@ -163,22 +164,46 @@ static inline int ditto_change_limits(struct gendisk *disk, struct block_device 
 }
 
 /*
- * Send part of a page that belongs to us without copying it. The page is
- * referenced by the socket as long as the network needs it.
+ * Send pages that belong to us without copying them: what @bv[0..@count) says,
+ * from byte @skip of the first on. They are referenced by the socket as long as
+ * the network needs them. Where the kernel takes a page at a time, the socket is
+ * locked once for all; not where TLS is in between, which has a lock around that.
  * Return: bytes taken, or a negative errno (-EAGAIN when there is no room).
  */
-static inline int ditto_sock_send_page(struct socket *sock, struct page *page,
-				       unsigned int offset, unsigned int len, int flags)
+static inline int ditto_sock_send_pages(struct socket *sock, const struct bio_vec *bv,
+					unsigned int count, unsigned int skip, int flags)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES };
-	struct bio_vec bv;
+	size_t bytes = 0;
+	unsigned int i;
 
-	bvec_set_page(&bv, page, len, offset);
-	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bv, 1, len);
+	for (i = 0; i < count; i++)
+		bytes += bv[i].bv_len;
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, count, bytes);
+	iov_iter_advance(&msg.msg_iter, skip);
 	return sock_sendmsg(sock, &msg);
 #else
-	return kernel_sendpage(sock, page, offset, len, flags);
+	struct sock *sk = sock->sk;
+	bool tls = inet_csk_has_ulp(sk);
+	int part, ret = 0, taken = 0;
+
+	if (!tls)
+		lock_sock(sk);
+	for (; count; count--, bv++, skip = 0) {
+		part = count > 1 ? flags | MSG_MORE | MSG_SENDPAGE_NOTLAST : flags;
+		ret = tls ? kernel_sendpage(sock, bv->bv_page, bv->bv_offset + skip,
+					    bv->bv_len - skip, part) :
+			    kernel_sendpage_locked(sk, bv->bv_page, bv->bv_offset + skip,
+						   bv->bv_len - skip, part);
+		if (ret > 0)
+			taken += ret;
+		if (ret != bv->bv_len - skip)
+			break;
+	}
+	if (!tls)
+		release_sock(sk);
+	return taken ?: ret;
 #endif
 }
 

@@ -27,6 +27,9 @@ static const int budgets[DITTO_LANES] = {
 	[DITTO_LANE_BULK]	= 1,
 };
 
+/* Pages of one call of the socket, which others wait for meanwhile. */
+#define SEND_PAGES	64u
+
 static const u8 entry_types[] = {
 	[DITTO_ENTRY_WRITE]	= DITTO_WIRE_WRITE,
 	[DITTO_ENTRY_DISCARD]	= DITTO_WIRE_DISCARD,
@@ -271,22 +274,26 @@ static int send_head(struct ditto_lane *lane)
 static int send_data(struct ditto_lane *lane)
 {
 	struct ditto_lane_tx *tx = &lane->tx;
+	const struct bio_vec *bv;
+	u32 left, count;
 	int flags, ret;
 
 	while (tx->data && tx->vec < tx->data->bi_vcnt) {
-		struct bio_vec *bv = &tx->data->bi_io_vec[tx->vec];
-
+		bv = &tx->data->bi_io_vec[tx->vec];
+		left = tx->data->bi_vcnt - tx->vec;
+		count = min(left, SEND_PAGES);
 		flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-		if (tx->more || tx->vec + 1 < tx->data->bi_vcnt)
+		if (tx->more || count < left)
 			flags |= MSG_MORE;
-		ret = ditto_sock_send_page(lane->sock, bv->bv_page, bv->bv_offset + tx->vec_sent,
-					   bv->bv_len - tx->vec_sent, flags);
+		ret = ditto_sock_send_pages(lane->sock, bv, count, tx->vec_sent, flags);
 		if (ret <= 0)
 			return ret ? ret : -EAGAIN;
 		tx->vec_sent += ret;
-		if (tx->vec_sent == bv->bv_len) {
+		while (left && tx->vec_sent >= bv->bv_len) {
+			tx->vec_sent -= bv->bv_len;
 			tx->vec++;
-			tx->vec_sent = 0;
+			bv++;
+			left--;
 		}
 	}
 	return 0;
