@@ -2,6 +2,8 @@
 #include "debug.h"
 
 #include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 
 #include "peer.h"
@@ -82,6 +84,20 @@ static int inflight_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(inflight);
 
+/* Whatever is written: tests need not wait for what idles to cool. */
+static ssize_t cool_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
+{
+	ditto_regions_hurry(file_inode(file)->i_private);
+	return size;
+}
+
+static const struct file_operations cool_fops = {
+	.owner	= THIS_MODULE,
+	.open	= simple_open,
+	.write	= cool_write,
+	.llseek	= noop_llseek,
+};
+
 void ditto_debug_add(struct ditto_resource *res)
 {
 	char name[DITTO_NAME_LEN + 16];
@@ -89,6 +105,7 @@ void ditto_debug_add(struct ditto_resource *res)
 	snprintf(name, sizeof(name), "%s@%u", res->name, res->net->ns.inum);
 	res->debug = debugfs_create_dir(name, root);
 	debugfs_create_file("inflight", 0400, res->debug, res, &inflight_fops);
+	debugfs_create_file("cool", 0200, res->debug, res, &cool_fops);
 }
 
 void ditto_debug_del(struct ditto_resource *res)

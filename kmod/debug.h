@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is in flight, in debugfs: ditto/NAME@NAMESPACE/inflight. Its form may
- * change with every version.
+ * For those who look for what is wrong with ditto, in debugfs, in
+ * ditto/NAME@NAMESPACE:
+ *
+ * inflight	what is in flight; its form may change with every version
+ * cool		a write lets those regions cool that nobody is writing to
  */
 #ifndef DITTO_DEBUG_H
 #define DITTO_DEBUG_H

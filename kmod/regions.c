@@ -10,8 +10,13 @@
 #include "log.h"
 #include "resource.h"
 
-/* A region that nobody has written for so long is cooled. */
-#define IDLE_MS		5000
+/*
+ * A region that nobody has written for so long is cooled. Writes that are spread
+ * over a large device come back to a region after a minute or so; to make it hot
+ * again costs them a write to the log, here and on each peer. What is hot is
+ * resynced after a crash, so not for ever; where the log fills, it is sooner.
+ */
+#define IDLE_MS		(60 * MSEC_PER_SEC)
 /* How often the background looks. */
 #define LOOK_MS		1000
 /* And while somebody waits for room. */
@@ -178,10 +183,12 @@ static u32 cool_begin(struct ditto_resource *res)
 		press(res);
 		settled = res->account.settled;
 	}
-	if (list_empty(&regions->parked) && !ditto_intent_pressed(&regions->core))
+	if (list_empty(&regions->parked) && !ditto_intent_pressed(&regions->core) &&
+	    !regions->hurry)
 		before -= min_t(u64, before, msecs_to_jiffies(IDLE_MS));
 	else
 		before++;
+	regions->hurry = false;
 	count = ditto_intent_cool_begin(&regions->core, settled, before);
 	spin_unlock_irq(&res->stream_lock);
 	return count;
@@ -231,6 +238,16 @@ void ditto_regions_wake(struct ditto_resource *res)
 {
 	if (READ_ONCE(res->regions.running))
 		queue_delayed_work(cool_wq, &res->regions.cool, msecs_to_jiffies(LOOK_MS));
+}
+
+void ditto_regions_hurry(struct ditto_resource *res)
+{
+	spin_lock_irq(&res->stream_lock);
+	if (res->regions.running) {
+		res->regions.hurry = true;
+		mod_delayed_work(cool_wq, &res->regions.cool, 0);
+	}
+	spin_unlock_irq(&res->stream_lock);
 }
 
 int ditto_regions_empty(struct ditto_resource *res)
@@ -383,7 +400,9 @@ void ditto_regions_detach(struct ditto_resource *res)
 {
 	struct ditto_regions *regions = &res->regions;
 
-	WRITE_ONCE(regions->running, false);
+	spin_lock_irq(&res->stream_lock);
+	regions->running = false;
+	spin_unlock_irq(&res->stream_lock);
 	cancel_delayed_work_sync(&regions->cool);
 	cancel_work_sync(&regions->commit);
 	cancel_delayed_work_sync(&regions->cool);

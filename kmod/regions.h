@@ -36,6 +36,7 @@ struct ditto_region_user {
  * @commit: writes the log
  * @cool: cools what is idle
  * @running: the works may be queued
+ * @hurry: let what is idle cool at once, under stream_lock
  */
 struct ditto_regions {
 	struct ditto_intent core;
@@ -46,6 +47,7 @@ struct ditto_regions {
 	struct work_struct commit;
 	struct delayed_work cool;
 	bool running;
+	bool hurry;
 };
 
 void ditto_regions_setup(struct ditto_regions *regions);
@@ -76,6 +78,9 @@ void ditto_regions_put(struct ditto_resource *res, u64 start, u64 last);
 
 /* Bits have become dirty, or something may cool: look at it before long. Any context. */
 void ditto_regions_wake(struct ditto_resource *res);
+
+/* Cool at once what nobody is writing to, however short a time that is. */
+void ditto_regions_hurry(struct ditto_resource *res);
 
 /**
  * ditto_regions_empty() - cool everything, and leave an empty log on disk

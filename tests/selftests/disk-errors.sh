@@ -51,9 +51,8 @@ back() {
 cluster_ready 3 $SIZE disk=dm
 must "there is data" dd if=/dev/urandom of="$DEV" bs=1M count=48 oflag=direct conv=fsync status=none
 # What is hot when the disk fails is resynced whole: let it be what the load writes.
-inflight=/sys/kernel/debug/ditto/$RES@$(stat -L -c %i /run/netns/dt-a)/inflight
-[[ -r $inflight ]] || skip "debugfs is not mounted"
-must "a's regions cool" wait_for 40 "cold regions" grep -q '^regions hot 0 ' "$inflight"
+debugging a || skip "debugfs is not mounted"
+must "a's regions cool" wait_for 40 "cold regions" cold a
 
 what="the Primary's disk"
 must "$what: the load begins" acked_start "$DEV" 4096

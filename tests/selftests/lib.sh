@@ -370,6 +370,19 @@ is() {
 	done <<<"$(field "$node" "$path")"
 }
 
+# debugging NODE: its folder in debugfs, if that is mounted
+debugging() {
+	debug=/sys/kernel/debug/ditto/$RES@$(stat -L -c %i "/run/netns/dt-$1")
+	[[ -r $debug/inflight ]]
+}
+
+# cold NODE: no region is hot there. What nobody writes to is cooled now, and not
+# when it has been idle for long.
+cold() {
+	local debug
+	debugging "$1" && echo 1 >"$debug/cool" && grep -q '^regions hot 0 ' "$debug/inflight"
+}
+
 # connected NODE [PEER...]: to these, or all others
 connected() {
 	local node=$1 peer

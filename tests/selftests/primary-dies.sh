@@ -23,10 +23,9 @@ must "there is data" dd if=/dev/urandom of="$DEV" bs=1M count=100 oflag=direct c
 sectors=$((128 * 2048))
 region=$((4 << 20))
 
-inflight() { echo "/sys/kernel/debug/ditto/$RES@$(stat -L -c %i "/run/netns/dt-$1")/inflight"; }
-[[ -r $(inflight a) ]] || skip "debugfs is not mounted"
+debugging a || skip "debugfs is not mounted"
 for node in "${NODES[@]}"; do
-	must "$node's regions cool" wait_for 40 "cold regions" grep -q '^regions hot 0 ' "$(inflight "$node")"
+	must "$node's regions cool" wait_for 40 "cold regions" cold "$node"
 done
 
 # Two regions, the one behind them, which is warmed ahead, and one more: the rest of
