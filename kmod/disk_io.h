@@ -27,7 +27,7 @@ typedef void (*ditto_disk_done_fn)(void *owner, struct bio *bio, blk_status_t st
 
 /**
  * ditto_disk_submit() - have the disk do @bio
- * @bio: for a device of @disk; from ditto_payload_alloc()
+ * @bio: for a device of @disk, over pages of our own or none
  * @release: frees it where nobody is left who would
  *
  * Where the disk has failed it ends before this returns.

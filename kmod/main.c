@@ -9,6 +9,7 @@
 #include "device.h"
 #include "disk.h"
 #include "disk_io.h"
+#include "local_flush.h"
 #include "netlink.h"
 #include "payload.h"
 #include "regions.h"
@@ -34,6 +35,9 @@ static int __init ditto_init(void)
 	err = ditto_regions_init();
 	if (err)
 		goto no_regions;
+	err = ditto_local_flush_init();
+	if (err)
+		goto no_local_flush;
 	err = ditto_request_init();
 	if (err)
 		goto no_request;
@@ -86,6 +90,8 @@ no_compare:
 no_applier:
 	ditto_request_exit();
 no_request:
+	ditto_local_flush_exit();
+no_local_flush:
 	ditto_regions_exit();
 no_regions:
 	ditto_disk_exit();
@@ -109,6 +115,7 @@ static void __exit ditto_exit(void)
 	ditto_compare_exit();
 	ditto_applier_exit();
 	ditto_request_exit();
+	ditto_local_flush_exit();
 	ditto_regions_exit();
 	ditto_disk_exit();
 	ditto_payload_exit();

@@ -10,6 +10,7 @@
 #include "device.h"
 #include "disk.h"
 #include "gate.h"
+#include "local_flush.h"
 #include "local_read.h"
 #include "payload.h"
 #include "peer.h"
@@ -358,8 +359,12 @@ static unsigned int zero_flags(const struct bio *user)
 
 void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 {
-	struct ditto_request *req = ditto_request_new(res, entry_kind(user), entry_flags(user));
+	u8 kind = entry_kind(user);
+	struct ditto_request *req;
 
+	if (kind == DITTO_ENTRY_FLUSH && ditto_local_flush(res, user))
+		return;
+	req = ditto_request_new(res, kind, entry_flags(user));
 	req->user = user;
 	req->zero_flags = zero_flags(user);
 	req->start = bio_start_io_acct(user);
@@ -367,9 +372,8 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
 	req->regions.retry = request_retry;
-	if (req->entry.kind == DITTO_ENTRY_WRITE || req->entry.kind == DITTO_ENTRY_FLUSH)
-		make_local(req, req->entry.kind == DITTO_ENTRY_WRITE &&
-				READ_ONCE(res->stream.active));
+	if (kind == DITTO_ENTRY_WRITE || kind == DITTO_ENTRY_FLUSH)
+		make_local(req, kind == DITTO_ENTRY_WRITE && READ_ONCE(res->stream.active));
 	if (request_add(req))
 		ditto_request_submit_local(req);
 }

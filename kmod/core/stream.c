@@ -110,6 +110,11 @@ static bool on_hold(const struct ditto_stream *s)
 	       s->disk == DITTO_STREAM_DISK_ABSENT;
 }
 
+bool ditto_stream_alone(const struct ditto_stream *s)
+{
+	return !s->active && !s->hold && s->disk == DITTO_STREAM_DISK_SOUND;
+}
+
 static void finish(struct ditto_stream *s, struct ditto_entry *e, struct ditto_stream_out *out)
 {
 	bool durable = e->flags & DITTO_ENTRYF_DURABLE;

@@ -360,6 +360,14 @@ u32 ditto_stream_fold(struct ditto_stream *s, u32 most,
 		      void (*missing)(void *arg, u32 node, u64 start, u64 size), void *arg,
 		      struct ditto_stream_out *out);
 
+/*
+ * Does completion wait for nothing but the local disk: nobody follows, and no
+ * roster change is on its way? A flush that begins then need not be an entry. It
+ * is about writes that are complete by then, so whoever follows later has them
+ * from elsewhere, and sees no epoch in which they are.
+ */
+bool ditto_stream_alone(const struct ditto_stream *s);
+
 /* Nothing but DITTO_ENTRYF_URGENT entries is handed out as done until unhold. */
 void ditto_stream_hold(struct ditto_stream *s);
 void ditto_stream_unhold(struct ditto_stream *s, struct ditto_stream_out *out);

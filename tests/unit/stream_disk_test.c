@@ -271,6 +271,19 @@ static void fails_by_itself(void)
 	EXPECT_EQ(stream.disk, DITTO_STREAM_DISK_LEFT);
 }
 
+/* A flush of a disk that has failed asks the stream what that means. */
+static void never_alone(void)
+{
+	start(0, 0);
+	EXPECT_TRUE(ditto_stream_alone(&stream));
+	ditto_stream_disk_failed(&stream);
+	EXPECT_FALSE(ditto_stream_alone(&stream));
+	ditto_stream_disk_absent(&stream);
+	EXPECT_FALSE(ditto_stream_alone(&stream));
+	left();
+	EXPECT_FALSE(ditto_stream_alone(&stream));
+}
+
 /* A follower counts only for what came after it was counted. */
 static void one_that_does_not_count(void)
 {
@@ -294,6 +307,7 @@ const struct test stream_disk_tests[] = {
 	{ "G1: a disk fails and a follower is lost", a_follower_is_lost_meanwhile },
 	{ "G2: settled without the local disk", what_is_settled },
 	{ "G8: a disk that fails without a write", fails_by_itself },
+	{ "G1: a flush of a failed disk is an entry", never_alone },
 	{ "G1: a follower that does not count is no copy", one_that_does_not_count },
 	{ }
 };
