@@ -6,7 +6,7 @@ CORE := ../../kmod/core
 
 PROGRAMS += wire_peer netlink_fuzz sb_edit acked ktls_smoke md_attach
 
-$(O)/wire_peer: $(addprefix $(O)/,wire_peer.o wire_case.o fake_peer.o genl.o core_wire.o user_crc32c.o)
+$(O)/wire_peer: $(addprefix $(O)/,wire_peer.o wire_case.o wire_message.o fake_peer.o genl.o core_wire.o user_crc32c.o)
 	$(CC) $(CFLAGS) -o $@ $^ -lmnl
 
 $(O)/sb_edit: $(addprefix $(O)/,sb_edit.o user_crc32c.o)
