@@ -60,6 +60,12 @@ void ditto_gate_release(struct ditto_gate *gate);
  * the gate's.
  */
 bool ditto_gate_enter(struct ditto_gate *gate, struct bio *bio);
+/* Count as one that is in, where nothing has to wait; until ditto_gate_leave(). Any context. */
+static inline bool ditto_gate_try(struct ditto_gate *gate)
+{
+	return percpu_ref_tryget_live(&gate->users);
+}
+
 /* Count as one that is in, while another is; until ditto_gate_leave(). Any context. */
 static inline void ditto_gate_hold(struct ditto_gate *gate)
 {

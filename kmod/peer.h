@@ -44,6 +44,8 @@ enum ditto_peer_event {
  * @rate: bytes a second, over the last second or more
  * @rate_done: @done at @rate_at
  * @rate_at: jiffies
+ * @again_at: the extent that was last read again, because the disk could not read it
+ * @again_rounds: of the plan in which some were; both under stream_lock
  * @joining: a JOIN for it is under way; under conf
  */
 struct ditto_peer_sync {
@@ -58,6 +60,8 @@ struct ditto_peer_sync {
 	u64 rate;
 	u64 rate_done;
 	unsigned long rate_at;
+	u64 again_at;
+	u32 again_rounds;
 	bool joining;
 };
 

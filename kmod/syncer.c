@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "syncer.h"
 
+#include <linux/blkdev.h>
 #include <linux/math64.h>
 #include <linux/mempool.h>
 #include <linux/refcount.h>
@@ -8,7 +9,9 @@
 
 #include "compare.h"
 #include "connection.h"
+#include "device.h"
 #include "disk.h"
+#include "gate.h"
 #include "local_read.h"
 #include "payload.h"
 #include "peer.h"
@@ -16,6 +19,8 @@
 #include "resource.h"
 
 #define POOL_EXTENTS	64
+/* What is written anew so often, and cannot be read then, will never be. */
+#define AGAIN_ROUNDS	3u
 
 /**
  * struct ditto_extent_io - an extent, its data, and where it goes
@@ -24,7 +29,9 @@
  * @read: the local read; its reader is in the stream's ranges as long as
  *	@extent is in the plan: writes that cross it carry a guard
  * @sums: its checksums, where these go instead of the data
- * @work: makes them
+ * @again: where the disk could not read it: reads it from the device, and so
+ *	from a member
+ * @work: makes @sums; begins and ends @again
  * @link: in the connection's extents, when the data is there
  * @peer: a reference is held
  * @conn: a reference is held
@@ -35,6 +42,7 @@ struct ditto_extent_io {
 	struct ditto_parcel parcel;
 	struct ditto_local_read read;
 	struct ditto_wire_sums *sums;
+	struct bio *again;
 	struct work_struct work;
 	struct list_head link;
 	struct ditto_peer *peer;
@@ -273,6 +281,90 @@ static void extent_unreadable(struct ditto_connection *conn, struct ditto_extent
 			      (u64)io->extent.size, io->extent.start);
 }
 
+/* Forget @io, whose bits stay set: a later round of the resync comes back to it. */
+static void extent_abandon(struct ditto_extent_io *io)
+{
+	struct ditto_peer *peer = io->peer;
+	struct ditto_resource *res = peer->res;
+	bool running;
+
+	spin_lock_irq(&res->stream_lock);
+	running = peer->sync.running && peer->connection == io->conn;
+	if (running) {
+		ditto_resync_abandon(&peer->sync.plan, &io->extent);
+		ditto_pace_dropped(&res->pace, &io->parcel, ktime_get_ns());
+		ditto_stream_read_end(&res->stream, &io->read.reader);
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (!running)
+		return;
+	ditto_syncer_kick(peer);
+	extent_put(io);
+}
+
+static void again_ended_work(struct work_struct *work)
+{
+	struct ditto_extent_io *io = container_of(work, struct ditto_extent_io, work);
+	bool read = !io->again->bi_status;
+
+	ditto_payload_free(io->again);
+	if (read)
+		extent_abandon(io);
+	else
+		extent_unreadable(io->conn, io);
+	ditto_syncer_sent(io);
+}
+
+static void again_end_io(struct bio *bio)
+{
+	struct ditto_extent_io *io = bio->bi_private;
+
+	INIT_WORK(&io->work, again_ended_work);
+	queue_work(syncer_wq, &io->work);
+}
+
+static void again_work(struct work_struct *work)
+{
+	struct ditto_extent_io *io = container_of(work, struct ditto_extent_io, work);
+	struct ditto_device *dev = io->peer->res->device;
+
+	io->again = ditto_payload_alloc(dev->disk->part0, REQ_OP_READ, io->extent.start,
+					io->extent.size);
+	io->again->bi_private = io;
+	io->again->bi_end_io = again_end_io;
+	ditto_device_read(dev, io->again);
+}
+
+/*
+ * A reader of the device that meets what the disk cannot read gets it from a member,
+ * and has it written anew: be one, and the resync can read it afterwards.
+ *
+ * Return: false where nobody can help, or it did not help.
+ */
+static bool read_again(struct ditto_extent_io *io)
+{
+	struct ditto_peer_sync *sync = &io->peer->sync;
+	struct ditto_resource *res = io->peer->res;
+	bool may;
+
+	spin_lock_irq(&res->stream_lock);
+	if (!sync->again_rounds || io->extent.start <= sync->again_at)
+		sync->again_rounds++;
+	sync->again_at = io->extent.start;
+	may = sync->running && sync->again_rounds <= AGAIN_ROUNDS &&
+	      ditto_remote_read_possible(res);
+	spin_unlock_irq(&res->stream_lock);
+	if (!may || READ_ONCE(res->disk->failed) ||
+	    READ_ONCE(res->options.on_read_error) != DITTO_READ_ERROR_REPAIR ||
+	    !IS_ALIGNED(io->extent.start | io->extent.size,
+			bdev_physical_block_size(res->disk->backing.bdev)) ||
+	    !ditto_gate_try(&res->device->gate))
+		return false;
+	INIT_WORK(&io->work, again_work);
+	queue_work(syncer_wq, &io->work);
+	return true;
+}
+
 /* What its header says besides its place in the plan. */
 static void describe(const struct ditto_extent_io *io, struct ditto_wire_header *header,
 		     void *small, u32 *length)
@@ -320,8 +412,11 @@ struct ditto_extent_io *ditto_syncer_next(struct ditto_connection *conn,
 		spin_unlock_irq(&res->stream_lock);
 		if (alive)
 			break;
-		if (io->read.status && io->read.status != BLK_STS_AGAIN)
+		if (io->read.status && io->read.status != BLK_STS_AGAIN) {
+			if (read_again(io))
+				continue;
 			extent_unreadable(conn, io);
+		}
 		ditto_syncer_sent(io);
 	}
 	describe(io, header, small, length);
@@ -458,6 +553,7 @@ void ditto_syncer_begin(struct ditto_peer *peer)
 	peer->sync.rate = 0;
 	peer->sync.rate_done = 0;
 	peer->sync.rate_at = jiffies;
+	peer->sync.again_rounds = 0;
 	peer->sync.running = true;
 	finished = ditto_resync_finished(&peer->sync.plan);
 	spin_unlock_irq(&res->stream_lock);

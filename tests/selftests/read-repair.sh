@@ -81,6 +81,32 @@ ok "$what: what was acknowledged is there" acked check "$DEV" "$ACKED_LOG"
 ok "$what: the disk is kept" is a disk.state UpToDate
 ok "$what: all copies are equal" copies_equal
 
+what="a resync"
+must "$what: a block is lost" spoil a
+must "$what: it cannot be read" cannot_read a "$bad" $((bad + 8))
+repaired=$(field a disk.repaired)
+must "$what: begins" ditto a invalidate "$RES" c
+must "$what: has the block written anew, from a member" wait_for 20 "a repair" counts a \
+	disk.repaired $((repaired + 4096))
+ok "$what: goes on, as long as that may help" wait_for 20 "the end of it" says a c "cannot read"
+must "$what: it can be read again" sound a
+ok "$what: it is as it was" has_block a
+must "$what: ends" wait_sync a
+ok "$what: and in the new copy" has_block c
+ok "$what: all copies are equal" copies_equal
+
+what="a resync, and no other copy"
+must "$what: a block cannot be read" cannot_read a "$bad" $((bad + 8))
+must "$what: b is not connected" ditto a disconnect "$RES" b
+must "$what: begins" ditto a invalidate "$RES" c
+ok "$what: cannot end" wait_for 20 "the reason" says a c "cannot read"
+ok "$what: the disk is kept" is a disk.state UpToDate
+must "$what: the block can be read again" sound a
+must "$what: ends" wait_for 60 "c in sync" is a peers.c.replication Established
+must "$what: b is connected" ditto a connect "$RES" b
+must "$what: all are in sync" wait_sync a
+ok "$what: all copies are equal" copies_equal
+
 what="a block of a Secondary"
 must "$what: is lost" spoil c
 must "$what: cannot be read" cannot_read c "$bad" $((bad + 8))
