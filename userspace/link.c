@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config_value.h"
@@ -57,7 +58,7 @@ struct link *link_new(struct daemon *daemon, const char *resource,
 	link->daemon = daemon;
 	link->peer_id = peer->id;
 	link->connection = DITTO_CONNECTION_STANDALONE;
-	link->was_connected = true;
+	link->lasted = true;
 	copy_string(link->resource, resource, sizeof(link->resource));
 	snprintf(link->label, sizeof(link->label), "%s/%s", resource, peer->name);
 	link->retry = evtimer_new(daemon->base, on_retry, link);
@@ -114,20 +115,29 @@ static void longer(struct link *link)
 		link->backoff_ms = LINK_BACKOFF_MAX_MS;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
 /*
- * A connection that had been up, or that the administrator has just asked for,
- * is dialled at once; one that the kernels ended before it was up (they do not
- * fit each other) only after the back-off, or the two would spin.
+ * A connection that had been up for a while, or that the administrator has just
+ * asked for, is dialled at once; one that the kernels ended before it was up (they
+ * do not fit each other), or soon after (they find out then), only after the
+ * back-off, or the two would spin.
  */
 static void wanted(struct link *link)
 {
-	if (link->was_connected)
+	if (link->lasted)
 		link->backoff_ms = 0;
 	else
 		longer(link);
 	if (link->own_id < link->peer_id)
 		schedule(link);
-	else if (link->was_connected && link->known)
+	else if (link->lasted && link->known)
 		knock_start(link);
 }
 
@@ -147,27 +157,30 @@ void link_addresses(struct link *link, const struct sockaddr_storage *own,
 	if (link->connection != DITTO_CONNECTION_CONNECTING)
 		return;
 	quiet(link);
-	link->was_connected = true;
+	link->lasted = true;
 	wanted(link);
 }
 
 void link_update(struct link *link, uint32_t state)
 {
+	bool was_up = link->connection == DITTO_CONNECTION_CONNECTED;
+
 	if (state == link->connection)
 		return;
 	link->connection = state;
 	switch (state) {
 	case DITTO_CONNECTION_CONNECTING:
+		if (was_up)
+			link->lasted = now_ms() - link->connected_ms >= LINK_LASTED_MS;
 		wanted(link);
 		return;
 	case DITTO_CONNECTION_CONNECTED:
-		link->was_connected = true;
-		link->backoff_ms = 0;
+		link->connected_ms = now_ms();
 		log_change(link->label, NULL);
 		log_line("%s: connected", link->label);
 		break;
 	case DITTO_CONNECTION_STANDALONE:
-		link->was_connected = true;
+		link->lasted = true;
 		break;
 	}
 	quiet(link);
@@ -206,6 +219,6 @@ void link_hand_over(struct link *link, uint64_t cookie, int fds[KERNEL_LANES])
 	}
 	/* The kernel's events say how it goes on. */
 	link->connection = DITTO_CONNECTION_HANDSHAKE;
-	link->was_connected = false;
+	link->lasted = false;
 	quiet(link);
 }

@@ -12,6 +12,8 @@
 
 #define LINK_BACKOFF_MIN_MS	200
 #define LINK_BACKOFF_MAX_MS	5000
+/* A connection that is lost earlier than that is not dialled again at once. */
+#define LINK_LASTED_MS		2000
 
 struct dial;
 struct knock;
@@ -21,7 +23,8 @@ struct knock;
  * @label: "resource/peer", for the log
  * @known: addresses were read from the resource's file
  * @connection: enum ditto_connection_state as the kernel said last
- * @was_connected: it got that far since the latest handover, or there was none
+ * @lasted: it did since the latest handover, or there was none
+ * @connected_ms: when it was connected, by the monotonic clock
  * @knocked: the peer asked to be dialled
  * @backoff_ms: the pause before the next attempt; 0 for none
  * @retry: timer of that pause
@@ -41,7 +44,8 @@ struct link {
 	struct sockaddr_storage own_address;
 	struct sockaddr_storage peer_address;
 	uint32_t connection;
-	bool was_connected;
+	bool lasted;
+	uint64_t connected_ms;
 	bool knocked;
 	unsigned int backoff_ms;
 	struct event *retry;

@@ -288,8 +288,16 @@ static void test_ipv6(void)
 	node_free(b);
 }
 
-/* A connection that the kernels end before it is up must not make them spin. */
-static void test_backoff(void)
+static void lose(struct node *node, bool connected)
+{
+	fake_kernel_connection(node->kernel, DITTO_CONNECTION_HANDSHAKE);
+	if (connected)
+		fake_kernel_connection(node->kernel, DITTO_CONNECTION_CONNECTED);
+	fake_kernel_connection(node->kernel, DITTO_CONNECTION_CONNECTING);
+}
+
+/* One that the kernels end again and again, before it is up or at once then: no spinning. */
+static void test_backoff(bool connected)
 {
 	struct node *a = node_new("alpha", 0, DITTO_CONNECTION_CONNECTING);
 	struct node *b = node_new("beta", 1, DITTO_CONNECTION_CONNECTING);
@@ -303,13 +311,11 @@ static void test_backoff(void)
 		attempts++;
 		close_lanes(&ra);
 		close_lanes(&rb);
-		fake_kernel_connection(b->kernel, DITTO_CONNECTION_HANDSHAKE);
-		fake_kernel_connection(b->kernel, DITTO_CONNECTION_CONNECTING);
-		fake_kernel_connection(a->kernel, DITTO_CONNECTION_HANDSHAKE);
-		fake_kernel_connection(a->kernel, DITTO_CONNECTION_CONNECTING);
+		lose(b, connected);
+		lose(a, connected);
 	}
-	ok(attempts >= 2 && attempts <= 8,
-	   "handshakes that fail are tried again, with back-off: %d in 3 s", attempts);
+	ok(attempts >= 2 && attempts <= 8, "%s are tried again, with back-off: %d in 3 s",
+	   connected ? "connections that do not last" : "handshakes that fail", attempts);
 	ok(!node_stop(a) && !node_stop(b), "both end with status 0");
 	node_free(a);
 	node_free(b);
@@ -778,7 +784,8 @@ int main(void)
 	}
 	test_pairing();
 	test_ipv6();
-	test_backoff();
+	test_backoff(false);
+	test_backoff(true);
 	test_not_wanted();
 	test_wrong_uuid();
 	test_lanes_refused();
