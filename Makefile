@@ -11,6 +11,7 @@
 #	make mutants		bugs put in on purpose: the simulator must find each
 #	make check-crash	machines are killed 200 times (KILLS=N: so often)
 #	make bench		measure it beside dm-linear, DRBD 8.4 and md over nbd
+#				(BENCH=--uml: in user-mode Linux)
 #	make lint		W=1, sparse, checkpatch, shellcheck
 #	make clean
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What scripts/bench runs in the virtual machine: sets up all configurations
+# What scripts/bench runs in the test machine: sets up all configurations
 # side by side, then measures each row for each of them, round by round.
 #
 #   tests/perf/guest.sh MODULE OUT ROUNDS SECONDS PROFILES ONLY ROW...
 #
-# Leaves OUT/samples.tsv (row, configuration, round, numbers) and a profile of
-# the PROFILES rows that are furthest from what is wanted, or of PROFILES itself
-# where that is ROW/CONFIGURATION. ONLY is a list of configurations, or "-".
+# Leaves OUT/machine (how it runs, see scripts/vm), OUT/samples.tsv (row,
+# configuration, round, numbers) and a profile of the PROFILES rows that are
+# furthest from what is wanted, or of PROFILES itself where that is
+# ROW/CONFIGURATION. ONLY is a list of configurations, or "-".
 
 set -eEuo pipefail
 export PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin LC_ALL=C.UTF-8
@@ -112,6 +113,7 @@ show_profiles() {
 	done
 }
 
+echo "${DITTO_MACHINE-}" >"$out/machine"
 echo "Setting up:"
 set_up
 free -m | awk '/^Mem/ { printf "   %d MiB of %d in use\n", $2 - $7, $2 }'

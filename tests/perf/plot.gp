@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# gnuplot -e 'data = "plot.dat"; picture = "bench.svg"' plot.gp
+# gnuplot -e 'data = "plot.dat"; picture = "bench.svg"; machine = "emulated"' plot.gp
 #
 # A group of bars for each row, as multiples of DRBD 8.4 in that row; the lines
 # are the lowest and the highest. plot.dat: see plot.jq.
@@ -8,7 +8,7 @@
 set terminal svg size 1200,520 dynamic font "sans-serif,12" background "white"
 set output picture
 set datafile missing "-"
-set title "Throughput, DRBD 8.4 = 1 (medians, lowest to highest)"
+set title "Throughput, DRBD 8.4 = 1 (medians, lowest to highest), machine: ".machine
 set ylabel "times DRBD 8.4"
 set logscale y 2
 set yrange [0.125:*]

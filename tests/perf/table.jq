@@ -13,6 +13,10 @@ def ratios: [["ditto", "linear"], ["ditto", "drbd"], ["ditto", "md"], ["ditto-2"
 
 def cell: if . then "\(.median | digits) \("\(.spread * 100 | round)%" | right(4))" else "-" end;
 
+def machine:
+	{"user-mode": "user-mode Linux", "emulated": "a virtual machine, emulated", "kvm": "a virtual machine, by KVM"} as $words
+	| "\($words[.machine // ""] // "an unknown machine"), Linux \(.kernel)";
+
 def medians:
 	(["row" | left(18)] + (configs | map(right(13))) | join(" ")),
 	(.rows[] | .configs as $c
@@ -33,6 +37,7 @@ def asked:
 
 def list($title; $none): if length > 0 then $title, (.[] | "   " + asked) else $none end;
 
+"Measured in \(.about | machine)",
 "Medians of \(.about.rounds // 1) rounds, and their spread (highest less lowest):",
 "", medians,
 "", "Ratios:", "", compared, "",
