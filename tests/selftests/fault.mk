@@ -18,7 +18,7 @@ $(O)/ktls_smoke: $(addprefix $(O)/,ktls_smoke.o genl.o)
 $(O)/md_attach: $(addprefix $(O)/,md_attach.o genl.o user_uuid.o)
 	$(CC) $(CFLAGS) -o $@ $^ -lmnl
 
-$(O)/netlink_fuzz: $(addprefix $(O)/,netlink_fuzz.o genl.o)
+$(O)/netlink_fuzz: $(addprefix $(O)/,netlink_fuzz.o netlink_request.o genl.o)
 	$(CC) $(CFLAGS) -o $@ $^ -lmnl
 
 $(O)/%.o: %.c fault.mk | $(O)

@@ -41,84 +41,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "genl.h"
+#include "netlink_request.h"
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define ROOM		(64u << 10)
-#define NO_PEER		31u
-
-enum kind { KIND_NAME, KIND_TEXT, KIND_UUID, KIND_U32, KIND_U64, KIND_OPTIONS, KIND_LANES };
-
-struct spec {
-	uint16_t type;
-	uint8_t kind;
-	bool required;
-	uint32_t value;		/* a sound one */
-	uint32_t bad[3];	/* out of range; 0 ends */
-};
-
-#define MOST_ATTRS	5
-
-/**
- * struct command - a command and what belongs into it
- * @name: for the reports
- * @cmd: enum ditto_cmd
- * @attrs: the first is its resource's name, a type of 0 ends
- */
-struct command {
-	const char *name;
-	uint8_t cmd;
-	struct spec attrs[MOST_ATTRS];
-};
-
-#define NAME		{ DITTO_A_NAME, KIND_NAME, true, 0, { 0 } }
-#define PEER_ID		{ DITTO_A_PEER_ID, KIND_U32, true, NO_PEER, { 32, UINT_MAX } }
-#define OPTIONS(req)	{ DITTO_A_OPTIONS, KIND_OPTIONS, req, 0, { 0 } }
-
-static const struct command commands[] = {
-	{ "RESOURCE_GET", DITTO_CMD_RESOURCE_GET, { NAME } },
-	{ "RESOURCE_NEW", DITTO_CMD_RESOURCE_NEW, {
-		NAME, { DITTO_A_UUID, KIND_UUID, true, 0, { 0 } },
-		{ DITTO_A_NODE_ID, KIND_U32, true, 3, { 32, UINT_MAX } }, OPTIONS(false) } },
-	{ "RESOURCE_DEL", DITTO_CMD_RESOURCE_DEL, { NAME } },
-	{ "RESOURCE_SET", DITTO_CMD_RESOURCE_SET, { NAME, OPTIONS(true) } },
-	{ "PEER_NEW", DITTO_CMD_PEER_NEW, {
-		NAME, PEER_ID, { DITTO_A_PEER_NAME, KIND_TEXT, true, 0, { 0 } } } },
-	{ "PEER_DEL", DITTO_CMD_PEER_DEL, { NAME, PEER_ID } },
-	{ "ATTACH", DITTO_CMD_ATTACH, {
-		NAME, { DITTO_A_DISK_PATH, KIND_TEXT, true, 0, { 0 } },
-		{ DITTO_A_META_PATH, KIND_TEXT, false, 0, { 0 } } } },
-	{ "DETACH", DITTO_CMD_DETACH, {
-		NAME, { DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_FORCE,
-			{ DITTO_FLAG_STOP, 1u << 31 } } } },
-	{ "CONNECT", DITTO_CMD_CONNECT, { NAME, PEER_ID } },
-	{ "DISCONNECT", DITTO_CMD_DISCONNECT, { NAME, PEER_ID } },
-	{ "LANES", DITTO_CMD_LANES, {
-		NAME, { DITTO_A_PEER_ID, KIND_U32, true, 1, { 32, UINT_MAX } },
-		{ DITTO_A_COOKIE, KIND_U64, true, 1, { 0 } },
-		{ DITTO_A_LANES, KIND_LANES, true, 0, { 0 } } } },
-	{ "ROLE", DITTO_CMD_ROLE, {
-		NAME, { DITTO_A_ROLE, KIND_U32, true, DITTO_ROLE_SECONDARY, { 3, UINT_MAX } },
-		{ DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_FORCE,
-			{ DITTO_FLAG_STOP, DITTO_FLAG_FAIL, 1u << 31 } } } },
-	{ "INVALIDATE", DITTO_CMD_INVALIDATE, {
-		NAME, { DITTO_A_PEER_ID, KIND_U32, false, NO_PEER, { 32, UINT_MAX } } } },
-	{ "VERIFY", DITTO_CMD_VERIFY, {
-		NAME, { DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_STOP,
-			{ DITTO_FLAG_FORCE, DITTO_FLAG_FAIL, 1u << 31 } } } },
-	{ "SYNC_PAUSE", DITTO_CMD_SYNC_PAUSE, { NAME } },
-	{ "SYNC_RESUME", DITTO_CMD_SYNC_RESUME, { NAME } },
-	{ "IO_SUSPEND", DITTO_CMD_IO_SUSPEND, { NAME } },
-	{ "IO_RESUME", DITTO_CMD_IO_RESUME, {
-		NAME, { DITTO_A_FLAGS, KIND_U32, false, DITTO_FLAG_FAIL,
-			{ DITTO_FLAG_FORCE, DITTO_FLAG_STOP, 1u << 31 } } } },
-};
-
-static struct genl genl;
-static const char *resource;
 static unsigned int failures;
 static unsigned int tried;
-static char request[2 * ROOM];
 
 static void report(bool good, const char *what, const char *why)
 {
@@ -128,79 +54,6 @@ static void report(bool good, const char *what, const char *why)
 		printf("not ok %s: %s\n", what, why);
 	failures += !good;
 	fflush(stdout);
-}
-
-/* An attribute by hand, so that nothing corrects it. */
-static struct nlattr *put(struct nlmsghdr *nlh, uint16_t type, const void *data, uint16_t len)
-{
-	struct nlattr *attr = mnl_nlmsg_get_payload_tail(nlh);
-
-	attr->nla_type = type;
-	attr->nla_len = MNL_ATTR_HDRLEN + len;
-	memset((char *)(attr + 1), 0, MNL_ALIGN(len));
-	if (len)
-		memcpy(attr + 1, data, len);
-	nlh->nlmsg_len += MNL_ALIGN(attr->nla_len);
-	return attr;
-}
-
-static void put_option(struct nlmsghdr *nlh, uint16_t type, uint32_t value)
-{
-	struct nlattr *nest = mnl_attr_nest_start(nlh, DITTO_A_OPTIONS);
-
-	mnl_attr_put_u32(nlh, type, value);
-	mnl_attr_nest_end(nlh, nest);
-}
-
-static void put_lanes(struct nlmsghdr *nlh, int control, int writes, int bulk)
-{
-	struct nlattr *nest = mnl_attr_nest_start(nlh, DITTO_A_LANES);
-
-	mnl_attr_put_u32(nlh, DITTO_LANE_A_CONTROL, control);
-	mnl_attr_put_u32(nlh, DITTO_LANE_A_WRITES, writes);
-	mnl_attr_put_u32(nlh, DITTO_LANE_A_BULK, bulk);
-	mnl_attr_nest_end(nlh, nest);
-}
-
-static void put_sound(struct nlmsghdr *nlh, const struct spec *spec)
-{
-	static const uint8_t uuid[16] = { 1, 2, 3 };
-
-	switch (spec->kind) {
-	case KIND_NAME:
-		mnl_attr_put_strz(nlh, spec->type, resource);
-		break;
-	case KIND_TEXT:
-		mnl_attr_put_strz(nlh, spec->type, "/dev/null");
-		break;
-	case KIND_UUID:
-		put(nlh, spec->type, uuid, sizeof(uuid));
-		break;
-	case KIND_U32:
-		mnl_attr_put_u32(nlh, spec->type, spec->value);
-		break;
-	case KIND_U64:
-		mnl_attr_put_u64(nlh, spec->type, spec->value);
-		break;
-	case KIND_OPTIONS:
-		put_option(nlh, DITTO_OPTION_A_PAYLOAD_CRC, 0);
-		break;
-	case KIND_LANES:
-		put_lanes(nlh, 0, 0, 0);
-		break;
-	}
-}
-
-/* A request with all its attributes, but for one, which the caller adds. */
-static struct nlmsghdr *begin_without(const struct command *command, const struct spec *without)
-{
-	struct nlmsghdr *nlh = genl_begin(&genl, request, command->cmd, NULL);
-	unsigned int i;
-
-	for (i = 0; i < MOST_ATTRS && command->attrs[i].type; i++)
-		if (&command->attrs[i] != without && (command->attrs[i].required || without))
-			put_sound(nlh, &command->attrs[i]);
-	return nlh;
 }
 
 static void refused(struct nlmsghdr *nlh, int expected, const char *command, const char *what)
@@ -302,12 +155,12 @@ static void unchanged(const struct picture *before)
 static void wrong_length(const struct command *command, const struct spec *spec, uint16_t len)
 {
 	static char filler[16384];
-	struct nlmsghdr *nlh = begin_without(command, spec);
+	struct nlmsghdr *nlh = request_begin(command, spec);
 	uint16_t nested = spec->kind >= KIND_OPTIONS ? NLA_F_NESTED : 0;
 	char what[80];
 
 	memset(filler, 'x', sizeof(filler));
-	put(nlh, spec->type | nested, filler, len);
+	request_put(nlh, spec->type | nested, filler, len);
 	snprintf(what, sizeof(what), "attribute %u of %u bytes", spec->type, len);
 	/* An empty nest of options changes nothing, and may. */
 	if (spec->kind != KIND_OPTIONS || len)
@@ -316,19 +169,19 @@ static void wrong_length(const struct command *command, const struct spec *spec,
 
 static void wrong_type(const struct command *command, const struct spec *spec)
 {
-	struct nlmsghdr *nlh = begin_without(command, spec);
+	struct nlmsghdr *nlh = request_begin(command, spec);
 	struct nlattr *attr = mnl_nlmsg_get_payload_tail(nlh);
 	char what[80];
 
-	put_sound(nlh, spec);
+	request_sound(nlh, spec);
 	attr->nla_type ^= NLA_F_NESTED;
 	snprintf(what, sizeof(what), "attribute %u with%s the flag of nests", spec->type,
 		 attr->nla_type & NLA_F_NESTED ? "" : "out");
 	refused(nlh, -EINVAL, command->name, what);
 
-	nlh = begin_without(command, spec);
+	nlh = request_begin(command, spec);
 	attr = mnl_nlmsg_get_payload_tail(nlh);
-	put_sound(nlh, spec);
+	request_sound(nlh, spec);
 	attr->nla_len = nlh->nlmsg_len;
 	snprintf(what, sizeof(what), "attribute %u longer than the message", spec->type);
 	refused(nlh, -EINVAL, command->name, what);
@@ -346,14 +199,14 @@ static void one_wrong(const struct command *command, const struct spec *spec)
 		wrong_length(command, spec, lengths[i]);
 	wrong_type(command, spec);
 	for (i = 0; i < ARRAY_SIZE(spec->bad) && spec->bad[i]; i++) {
-		nlh = begin_without(command, spec);
+		nlh = request_begin(command, spec);
 		mnl_attr_put_u32(nlh, spec->type, spec->bad[i]);
 		snprintf(what, sizeof(what), "attribute %u is %u", spec->type, spec->bad[i]);
 		refused(nlh, 0, command->name, what);
 	}
 	if (!spec->required)
 		return;
-	nlh = begin_without(command, spec);
+	nlh = request_begin(command, spec);
 	snprintf(what, sizeof(what), "attribute %u is missing", spec->type);
 	refused(nlh, -EINVAL, command->name, what);
 	if (!strstr(genl.text, "missing"))
@@ -368,16 +221,16 @@ static void one_too_many(const struct command *command)
 	unsigned int i;
 	char what[80];
 
-	nlh = begin_without(command, NULL);
-	put(nlh, DITTO_A_MAX + 1, zeroes, 4);
+	nlh = request_begin(command, NULL);
+	request_put(nlh, DITTO_A_MAX + 1, zeroes, 4);
 	refused(nlh, -EINVAL, command->name, "the attribute after the last");
-	nlh = begin_without(command, NULL);
-	put(nlh, 0x3fff, zeroes, 4);
+	nlh = request_begin(command, NULL);
+	request_put(nlh, 0x3fff, zeroes, 4);
 	refused(nlh, -EINVAL, command->name, "the highest attribute");
-	nlh = begin_without(command, NULL);
-	put(nlh, 0, zeroes, 4);
+	nlh = request_begin(command, NULL);
+	request_put(nlh, 0, zeroes, 4);
 	refused(nlh, -EINVAL, command->name, "attribute 0");
-	nlh = begin_without(command, NULL);
+	nlh = request_begin(command, NULL);
 	memset(mnl_nlmsg_get_payload_tail(nlh), 0xff, 4);
 	nlh->nlmsg_len += 2;
 	refused(nlh, -EINVAL, command->name, "a half attribute at the end");
@@ -387,8 +240,8 @@ static void one_too_many(const struct command *command)
 			;
 		if (i < MOST_ATTRS)
 			continue;
-		nlh = begin_without(command, NULL);
-		put(nlh, type, zeroes, 4);
+		nlh = request_begin(command, NULL);
+		request_put(nlh, type, zeroes, 4);
 		snprintf(what, sizeof(what), "attribute %u, which is not its own", type);
 		refused(nlh, -EINVAL, command->name, what);
 	}
@@ -424,7 +277,7 @@ static void wrong_options(void)
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_SET, resource);
-		put_option(nlh, bad[i].type, bad[i].value);
+		request_option(nlh, bad[i].type, bad[i].value);
 		snprintf(what, sizeof(what), "option %u is %u", bad[i].type, bad[i].value);
 		refused(nlh, bad[i].error, "RESOURCE_SET", what);
 		snprintf(found, sizeof(found), " is %u: allowed are ", bad[i].value);
@@ -433,7 +286,7 @@ static void wrong_options(void)
 	}
 	nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_SET, resource);
 	nest = mnl_attr_nest_start(nlh, DITTO_A_OPTIONS);
-	put(nlh, DITTO_OPTION_A_TIMEOUT, "\0\0\0\0\0\0\0", 8);
+	request_put(nlh, DITTO_OPTION_A_TIMEOUT, "\0\0\0\0\0\0\0", 8);
 	mnl_attr_nest_end(nlh, nest);
 	refused(nlh, -EINVAL, "RESOURCE_SET", "an option of 8 bytes");
 }
@@ -453,16 +306,16 @@ static void wrong_names(void)
 		const char *name = i < ARRAY_SIZE(names) ? names[i] : longest;
 
 		nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_NEW, name);
-		put(nlh, DITTO_A_UUID, uuid, sizeof(uuid));
+		request_put(nlh, DITTO_A_UUID, uuid, sizeof(uuid));
 		mnl_attr_put_u32(nlh, DITTO_A_NODE_ID, 1);
 		snprintf(what, sizeof(what), "name \"%.20s\"", name);
 		refused(nlh, 0, "RESOURCE_NEW", what);
 	}
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (commands[i].cmd == DITTO_CMD_RESOURCE_NEW)
+	for (i = 0; i < request_command_count; i++) {
+		if (request_commands[i].cmd == DITTO_CMD_RESOURCE_NEW)
 			continue;
-		nlh = genl_begin(&genl, request, commands[i].cmd, "nobody");
-		refused(nlh, -ENOENT, commands[i].name, "a resource that is not there");
+		nlh = genl_begin(&genl, request, request_commands[i].cmd, "nobody");
+		refused(nlh, -ENOENT, request_commands[i].name, "a resource that is not there");
 	}
 }
 
@@ -487,7 +340,7 @@ static void wrong_moment(void)
 	nlh = genl_begin(&genl, request, DITTO_CMD_ATTACH, resource);
 	mnl_attr_put_strz(nlh, DITTO_A_DISK_PATH, "/dev/null");
 	refused(nlh, 0, "ATTACH", "a second disk");
-	nlh = begin_without(&commands[1], NULL);
+	nlh = request_begin(&request_commands[1], NULL);
 	refused(nlh, -EEXIST, "RESOURCE_NEW", "a name that is taken");
 	nlh = genl_begin(&genl, request, DITTO_CMD_PEER_NEW, resource);
 	mnl_attr_put_u32(nlh, DITTO_A_PEER_ID, 1);
@@ -500,7 +353,7 @@ static void wrong_moment(void)
 	nlh = genl_begin(&genl, request, DITTO_CMD_LANES, resource);
 	mnl_attr_put_u32(nlh, DITTO_A_PEER_ID, 1);
 	mnl_attr_put_u64(nlh, DITTO_A_COOKIE, 1);
-	put_lanes(nlh, 0, 0, 0);
+	request_lanes(nlh, 0, 0, 0);
 	refused(nlh, -EBUSY, "LANES", "a peer that is connected");
 }
 
@@ -545,13 +398,13 @@ static void refusals(void)
 	unsigned int i, j, begun, failed;
 
 	take_picture(&before);
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+	for (i = 0; i < request_command_count; i++) {
 		begun = tried;
 		failed = failures;
-		for (j = 0; j < MOST_ATTRS && commands[i].attrs[j].type; j++)
-			one_wrong(&commands[i], &commands[i].attrs[j]);
-		one_too_many(&commands[i]);
-		summary(commands[i].name, begun, failed);
+		for (j = 0; j < MOST_ATTRS && request_commands[i].attrs[j].type; j++)
+			one_wrong(&request_commands[i], &request_commands[i].attrs[j]);
+		one_too_many(&request_commands[i]);
+		summary(request_commands[i].name, begun, failed);
 	}
 	begun = tried;
 	failed = failures;
@@ -614,7 +467,7 @@ static void hand_over(uint32_t peer, int control, int writes, int bulk, const ch
 
 	mnl_attr_put_u32(nlh, DITTO_A_PEER_ID, peer);
 	mnl_attr_put_u64(nlh, DITTO_A_COOKIE, 77);
-	put_lanes(nlh, control, writes, bulk);
+	request_lanes(nlh, control, writes, bulk);
 	refused(nlh, 0, "LANES", what);
 }
 
@@ -741,7 +594,7 @@ static void put_random(struct nlmsghdr *nlh, unsigned int depth)
 	case 4:
 		for (i = 0; i < sizeof(bytes); i++)
 			bytes[i] = dice(256);
-		put(nlh, type, bytes, dice(sizeof(bytes)));
+		request_put(nlh, type, bytes, dice(sizeof(bytes)));
 		break;
 	case 5:
 		attr = mnl_attr_nest_start(nlh, type);
@@ -768,7 +621,7 @@ static void put_mostly_sound(struct nlmsghdr *nlh, const struct command *command
 		else if (spec->kind == KIND_U32 && dice(2))
 			mnl_attr_put_u32(nlh, spec->type, dice(4));
 		else if (spec->required || dice(2))
-			put_sound(nlh, spec);
+			request_sound(nlh, spec);
 	}
 }
 
@@ -786,7 +639,7 @@ static void garbage(unsigned int count)
 		 (unsigned long long)seed);
 	take_picture(&before);
 	for (i = 0; i < count; i++) {
-		command = &commands[dice(ARRAY_SIZE(commands))];
+		command = &request_commands[dice(request_command_count)];
 		nlh = genl_begin(&genl, request, command->cmd, NULL);
 		((struct genlmsghdr *)mnl_nlmsg_get_payload(nlh))->version = dice(3);
 		if (dice(2))
@@ -819,7 +672,7 @@ static int new_fuzz(const char *name)
 	struct nlmsghdr *nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_NEW, name);
 	static const uint8_t uuid[16] = { 1 };
 
-	put(nlh, DITTO_A_UUID, uuid, sizeof(uuid));
+	request_put(nlh, DITTO_A_UUID, uuid, sizeof(uuid));
 	mnl_attr_put_u32(nlh, DITTO_A_NODE_ID, 1);
 	return genl_talk(&genl, nlh, NULL, NULL);
 }
@@ -905,11 +758,11 @@ static void unprivileged(bool group)
 	unsigned int i;
 	int err;
 
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		nlh = begin_without(&commands[i], NULL);
-		refused(nlh, -EPERM, commands[i].name, "sound");
-		nlh = genl_begin(&genl, request, commands[i].cmd, NULL);
-		refused(nlh, -EPERM, commands[i].name, "without attributes");
+	for (i = 0; i < request_command_count; i++) {
+		nlh = request_begin(&request_commands[i], NULL);
+		refused(nlh, -EPERM, request_commands[i].name, "sound");
+		nlh = genl_begin(&genl, request, request_commands[i].cmd, NULL);
+		refused(nlh, -EPERM, request_commands[i].name, "without attributes");
 	}
 	summary("all commands", 0, 0);
 	nlh = genl_begin(&genl, request, DITTO_CMD_RESOURCE_GET, NULL);
