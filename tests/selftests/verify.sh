@@ -80,3 +80,5 @@ alone() { is a roster 4; }
 must "$what: b has left the roster" wait_for 10 "the roster without b" alone
 ok "$what: c follows" is a peers.c.replication Established
 ok "$what: writes go on" dd if=/dev/urandom of="$DEV" bs=1M count=1 oflag=direct status=none
+# Reads that are on their way to it would keep it open: they return with the table.
+must "$what: its disk is quick again" dm_table a "0 $sectors error"
