@@ -2,7 +2,6 @@
 #include "request.h"
 
 #include <linux/blkdev.h>
-#include <linux/mempool.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 
@@ -21,7 +20,6 @@
 #define POOL_REQUESTS	256
 /* How many records one more write folds, at most, where there are too many. */
 #define FOLD_BATCH	64
-#define POOL_CLONES	64
 
 /* Flags of a user's bio that its local leg keeps. */
 #define LOCAL_FLAGS	(REQ_SYNC | REQ_META | REQ_PRIO | REQ_IDLE | REQ_BACKGROUND | \
@@ -32,9 +30,7 @@ module_param(max_records, uint, 0644);
 MODULE_PARM_DESC(max_records,
 		 "Records of writes in flight, for each resource: where there are more, bits stand in for those that peers only have to make durable");
 
-static struct kmem_cache *request_cache;
-static mempool_t request_pool;
-static struct bio_set clone_set;
+static struct bio_set request_set;
 /* Local legs that wait for another write, and those that may sleep. */
 static struct workqueue_struct *submit_wq;
 
@@ -85,14 +81,23 @@ static void fold_all(struct ditto_resource *res)
 	ditto_request_dispatch(res, &out);
 }
 
-static struct ditto_request *request_alloc(struct ditto_resource *res)
+static struct bio *alloc_clone(struct ditto_resource *res, struct bio *user, gfp_t gfp)
 {
-	struct ditto_request *req = mempool_alloc(&request_pool, GFP_NOWAIT | __GFP_NOWARN);
+	if (user)
+		return bio_alloc_clone(res->disk->backing.bdev, user, gfp, &request_set);
+	return bio_alloc_bioset(NULL, 0, 0, gfp, &request_set);
+}
 
-	if (req)
-		return req;
-	fold_all(res);
-	return mempool_alloc(&request_pool, GFP_NOIO);
+/* With a clone of @user, or an empty one for NULL. */
+static struct ditto_request *request_alloc(struct ditto_resource *res, struct bio *user)
+{
+	struct bio *clone = alloc_clone(res, user, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!clone) {
+		fold_all(res);
+		clone = alloc_clone(res, user, GFP_NOIO);
+	}
+	return container_of(clone, struct ditto_request, clone);
 }
 
 void ditto_request_free_local(struct ditto_request *req)
@@ -100,12 +105,8 @@ void ditto_request_free_local(struct ditto_request *req)
 	struct bio *local = req->local;
 
 	req->local = NULL;
-	if (!local)
-		return;
-	if (req->own_pages)
+	if (local && req->own_pages)
 		ditto_payload_free(local);
-	else
-		bio_put(local);
 }
 
 void ditto_request_put(struct ditto_request *req)
@@ -119,7 +120,7 @@ void ditto_request_put(struct ditto_request *req)
 		ditto_request_free_local(req);
 	if (req->entry.kind == DITTO_ENTRY_BITS)
 		kfree(req->bits);
-	mempool_free(req, &request_pool);
+	bio_put(&req->clone);
 	/* Last: it may be what keeps the module. */
 	if (remnant)
 		ditto_disk_put(remnant);
@@ -229,22 +230,18 @@ void ditto_request_submit_work(struct work_struct *work)
 	}
 }
 
-static void make_local(struct ditto_request *req, bool own_pages)
+/* Instead of a clone: what is written is what is there now, whoever changes it. */
+static void make_copy(struct ditto_request *req)
 {
-	struct block_device *bdev = req->res->disk->backing.bdev;
 	struct bio *user = req->user;
 	struct bio *local;
 
-	ditto_request_free_local(req);
-	req->own_pages = own_pages;
-	if (own_pages) {
-		local = ditto_payload_alloc(bdev, REQ_OP_WRITE | (user->bi_opf & LOCAL_FLAGS),
-					    req->entry.range.start, user->bi_iter.bi_size);
-		ditto_payload_copy(local, user);
-		local->bi_ioprio = user->bi_ioprio;
-	} else {
-		local = bio_alloc_clone(bdev, user, GFP_NOIO, &clone_set);
-	}
+	local = ditto_payload_alloc(req->res->disk->backing.bdev,
+				    REQ_OP_WRITE | (user->bi_opf & LOCAL_FLAGS),
+				    req->entry.range.start, user->bi_iter.bi_size);
+	ditto_payload_copy(local, user);
+	local->bi_ioprio = user->bi_ioprio;
+	req->own_pages = true;
 	ditto_request_set_local(req, local);
 }
 
@@ -266,11 +263,12 @@ static void request_hot(struct ditto_region_user *user)
 	}
 }
 
-struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32 flags)
+static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u32 flags,
+					 struct bio *user)
 {
-	struct ditto_request *req = request_alloc(res);
+	struct ditto_request *req = request_alloc(res, user);
 
-	memset(req, 0, sizeof(*req));
+	memset(req, 0, offsetof(struct ditto_request, clone));
 	refcount_set(&req->ref, 1);
 	req->res = res;
 	req->entry.kind = kind;
@@ -278,6 +276,11 @@ struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32
 	req->queued = jiffies;
 	req->regions.hot = request_hot;
 	return req;
+}
+
+struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32 flags)
+{
+	return request_new(res, kind, flags, NULL);
 }
 
 /*
@@ -329,9 +332,9 @@ static bool request_add(struct ditto_request *req)
 		if (!data || req->own_pages || !res->stream.active)
 			break;
 		spin_unlock_irqrestore(&res->stream_lock, flags);
-		make_local(req, true);
+		make_copy(req);
 	}
-	if (ditto_request_enter(req, &ready))
+	if (ditto_request_enter(req, &ready) && req->begun)
 		ditto_pace_write_begins(&res->pace, req->begun);
 	if (res->stream.listed > READ_ONCE(max_records))
 		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
@@ -361,19 +364,25 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 {
 	u8 kind = entry_kind(user);
 	struct ditto_request *req;
+	bool followed, data, copied;
 
 	if (kind == DITTO_ENTRY_FLUSH && ditto_local_flush(res, user))
 		return;
-	req = ditto_request_new(res, kind, entry_flags(user));
+	followed = READ_ONCE(res->stream.active);
+	data = kind == DITTO_ENTRY_WRITE || kind == DITTO_ENTRY_FLUSH;
+	copied = kind == DITTO_ENTRY_WRITE && followed;
+	req = request_new(res, kind, entry_flags(user), data && !copied ? user : NULL);
 	req->user = user;
 	req->zero_flags = zero_flags(user);
 	req->start = bio_start_io_acct(user);
-	req->begun = ktime_get_ns();
+	req->begun = followed ? ktime_get_ns() : 0;
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
 	req->regions.retry = request_retry;
-	if (kind == DITTO_ENTRY_WRITE || kind == DITTO_ENTRY_FLUSH)
-		make_local(req, kind == DITTO_ENTRY_WRITE && READ_ONCE(res->stream.active));
+	if (copied)
+		make_copy(req);
+	else if (data)
+		ditto_request_set_local(req, &req->clone);
 	if (request_add(req))
 		ditto_request_submit_local(req);
 }
@@ -540,14 +549,16 @@ static void dispatch_done(struct ditto_resource *res, struct list_head *done)
 /* Under stream_lock: users' writes that are done say how long they took. */
 static void pace_writes(struct ditto_resource *res, struct list_head *done)
 {
-	u64 now = ktime_get_ns();
 	struct ditto_entry *e;
 	bool look = false;
+	u64 now = 0;
 
 	list_for_each_entry(e, done, note) {
-		if (ditto_request_of(e)->user)
-			look |= ditto_pace_write_ends(&res->pace, ditto_request_of(e)->begun,
-						      e->kind == DITTO_ENTRY_WRITE, now);
+		if (!ditto_request_of(e)->begun)
+			continue;
+		now = now ?: ktime_get_ns();
+		look |= ditto_pace_write_ends(&res->pace, ditto_request_of(e)->begun,
+					      e->kind == DITTO_ENTRY_WRITE, now);
 	}
 	if (look)
 		ditto_syncer_kick_all(res);
@@ -634,33 +645,19 @@ u32 ditto_request_give_up(struct ditto_resource *res)
 
 int ditto_request_init(void)
 {
-	int err = -ENOMEM;
+	int err = bioset_init(&request_set, POOL_REQUESTS, offsetof(struct ditto_request, clone), 0);
 
-	request_cache = KMEM_CACHE(ditto_request, 0);
-	if (!request_cache)
-		return -ENOMEM;
-	err = mempool_init_slab_pool(&request_pool, POOL_REQUESTS, request_cache);
 	if (err)
-		goto no_pool;
-	err = bioset_init(&clone_set, POOL_CLONES, 0, 0);
-	if (err)
-		goto no_clones;
+		return err;
 	submit_wq = alloc_workqueue("ditto_submit", WQ_MEM_RECLAIM, 0);
 	if (submit_wq)
 		return 0;
-	err = -ENOMEM;
-	bioset_exit(&clone_set);
-no_clones:
-	mempool_exit(&request_pool);
-no_pool:
-	kmem_cache_destroy(request_cache);
-	return err;
+	bioset_exit(&request_set);
+	return -ENOMEM;
 }
 
 void ditto_request_exit(void)
 {
 	destroy_workqueue(submit_wq);
-	bioset_exit(&clone_set);
-	mempool_exit(&request_pool);
-	kmem_cache_destroy(request_cache);
+	bioset_exit(&request_set);
 }

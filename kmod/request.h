@@ -35,7 +35,7 @@ enum ditto_request_leg {
  * @regions: waits there while they are cold
  * @user: ended when the entry is done; NULL for what the state machine says
  * @local: the local leg: a bio over pages of our own where there are
- *	followers, else a clone of @user; NULL for ranges without data
+ *	followers, else @clone; NULL for ranges without data
  * @leg: enum ditto_request_leg, where @local is
  * @remnant: the disk that it was given up on, with a reference
  * @own_pages: @local is over pages of our own
@@ -45,7 +45,8 @@ enum ditto_request_leg {
  * @heated: it holds regions of the intent log
  * @status: of the local leg
  * @start: jiffies, for the device's statistics
- * @begun: when the user came, nanoseconds
+ * @begun: when the user came, nanoseconds; 0 where nobody followed then, so that
+ *	no resync can have met it
  * @queued: jiffies, when it entered the stream: the age of what is in flight
  * @roster: of a ROSTER or JOIN
  * @joins: of a JOIN: node id of the one that joins; for others it is a ROSTER.
@@ -54,6 +55,7 @@ enum ditto_request_leg {
  * @repair: of a repair, until it is added
  * @bits: of BITS: struct ditto_wire_bits and words as they are sent, @bits_length of them
  * @work: for the local leg of discards and write-zeroes
+ * @clone: of @user, over its pages, where @local is that; what it was allocated with
  */
 struct ditto_request {
 	struct ditto_entry entry;
@@ -82,6 +84,7 @@ struct ditto_request {
 	u32 bits_length;
 	u32 joins;
 	struct work_struct work;
+	struct bio clone;	/* last: bioset front padding */
 };
 
 static inline struct ditto_request *ditto_request_of(struct ditto_entry *e)
