@@ -60,6 +60,7 @@ static void free_items(struct list_head *reaped)
 
 	list_for_each_entry_safe(i, next, reaped, link)
 		ditto_item_free(container_of(i, struct ditto_item, core));
+	INIT_LIST_HEAD(reaped);
 }
 
 struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_connection *conn,
@@ -192,15 +193,33 @@ static bool settled(struct ditto_applier *app)
 	return !app->active && !app->waiting && !app->flush_due && !atomic_read(&app->answers);
 }
 
+/* Under the lock: there is news for the Primary. */
+static void acknowledge(struct ditto_applier *app)
+{
+	if (!app->upstream)
+		return;
+	set_bit(DITTO_CONN_ACK, &app->upstream->flags);
+	ditto_connection_kick(app->upstream);
+}
+
 /*
  * Under the lock: begin a flush that is due. Not for what a lost connection has
  * left once it is all written: whoever finds the applier idle may take it over,
  * and the disk away.
+ *
+ * Return: has the pump more to do, which may submit the flush, or where there was
+ * nothing to flush hand out what has waited for it?
  */
-static bool begin_flush(struct ditto_applier *app, bool idle)
+static bool begin_flush(struct ditto_applier *app, bool idle, struct list_head *reaped)
 {
 	if (!app->upstream && settled(app))
 		return false;
+	if (app_disk(app) && !bdev_write_cache(app_bdev(app))) {
+		if (!ditto_apply_through(&app->core, reaped))
+			return false;
+		acknowledge(app);
+		return true;
+	}
 	if (!ditto_apply_flush_begin(&app->core, idle))
 		return false;
 	app->flush_due = true;
@@ -209,13 +228,10 @@ static bool begin_flush(struct ditto_applier *app, bool idle)
 }
 
 /* Under the lock: after something was written, is there more to do? */
-static bool advance(struct ditto_applier *app)
+static bool advance(struct ditto_applier *app, struct list_head *reaped)
 {
-	begin_flush(app, false);
-	if (app->upstream) {
-		set_bit(DITTO_CONN_ACK, &app->upstream->flags);
-		ditto_connection_kick(app->upstream);
-	}
+	begin_flush(app, false, reaped);
+	acknowledge(app);
 	return app->waiting || app->flush_due || !list_empty(&app->asks) ||
 	       ditto_reader_waiting(app_resource(app)) || !app->upstream;
 }
@@ -224,9 +240,9 @@ static bool advance(struct ditto_applier *app)
  * Under the lock: one less is active. With the last one the applier is idle, and
  * as soon as the lock is dropped it may be shut down and freed.
  */
-static void item_ends(struct ditto_applier *app)
+static void item_ends(struct ditto_applier *app, struct list_head *reaped)
 {
-	if (advance(app))
+	if (advance(app, reaped))
 		ditto_applier_kick(app);
 	app->active--;
 }
@@ -235,6 +251,7 @@ void ditto_item_written(struct ditto_item *item, blk_status_t status)
 {
 	struct ditto_applier *app = item->app;
 	unsigned long flags;
+	LIST_HEAD(reaped);
 
 	trace_ditto_applied(app_resource(app), item);
 	if (status)
@@ -248,8 +265,9 @@ void ditto_item_written(struct ditto_item *item, blk_status_t status)
 	}
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_written(&app->core, &item->core);
-	item_ends(app);
+	item_ends(app, &reaped);
 	spin_unlock_irqrestore(&app->lock, flags);
+	free_items(&reaped);
 }
 
 static void item_done(void *owner, struct bio *bio, blk_status_t status)
@@ -359,7 +377,7 @@ static void flush_done(void *owner, struct bio *bio, blk_status_t status)
 		ditto_payload_free(bio);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_flush_end(&app->core, &reaped);
-	item_ends(app);
+	item_ends(app, &reaped);
 	spin_unlock_irqrestore(&app->lock, flags);
 	free_items(&reaped);
 }
@@ -375,9 +393,11 @@ static void submit_flush(struct ditto_applier *app)
 void ditto_applier_pump(struct ditto_applier *app)
 {
 	struct ditto_apply_item *next;
-	bool flush, lost;
+	bool flush, moved, lost;
+	LIST_HEAD(reaped);
 
 	for (;;) {
+		moved = false;
 		spin_lock_irq(&app->lock);
 		next = ditto_apply_next(&app->core);
 		if (next) {
@@ -385,17 +405,18 @@ void ditto_applier_pump(struct ditto_applier *app)
 			app->active++;
 		} else {
 			/* Entries that are written by themselves ask for it here. */
-			begin_flush(app, false);
+			moved = begin_flush(app, false, &reaped);
 		}
 		flush = app->flush_due;
 		app->flush_due = false;
-		lost = !app->upstream && settled(app) && !next && !flush;
+		lost = !app->upstream && settled(app) && !next && !moved;
 		spin_unlock_irq(&app->lock);
+		free_items(&reaped);
 		if (flush)
 			submit_flush(app);
 		if (next)
 			submit_item(container_of(next, struct ditto_item, core));
-		if (!next && !flush)
+		if (!next && !flush && !moved)
 			break;
 	}
 	if (lost) {
@@ -415,15 +436,17 @@ static void pump_work(struct work_struct *work)
 static void idle_work(struct work_struct *work)
 {
 	struct ditto_applier *app = container_of(work, struct ditto_applier, idle.work);
-	bool flush, again;
+	bool moved, again;
+	LIST_HEAD(reaped);
 
 	spin_lock_irq(&app->lock);
-	flush = begin_flush(app, true);
+	moved = begin_flush(app, true, &reaped);
 	again = app->upstream && (app->core.durable != app->core.received ||
 				  app->core.extent_durable != app->core.extent_received);
 	spin_unlock_irq(&app->lock);
+	free_items(&reaped);
 	/* Not by a kick: a shutdown has cancelled the pump when it waits for this. */
-	if (flush)
+	if (moved)
 		ditto_applier_pump(app);
 	if (again)
 		queue_delayed_work(applier_wq, &app->idle, HZ);

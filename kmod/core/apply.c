@@ -496,6 +496,14 @@ void ditto_apply_flush_end(struct ditto_apply *a, struct list_head *reaped)
 	reap_guards(a, guard_floor(a), reaped);
 }
 
+bool ditto_apply_through(struct ditto_apply *a, struct list_head *reaped)
+{
+	if (!ditto_apply_flush_begin(a, true))
+		return false;
+	ditto_apply_flush_end(a, reaped);
+	return true;
+}
+
 void ditto_apply_end_target(struct ditto_apply *a, struct list_head *reaped)
 {
 	a->target = false;

@@ -211,6 +211,12 @@ bool ditto_apply_flush_begin(struct ditto_apply *a, bool idle);
  */
 void ditto_apply_flush_end(struct ditto_apply *a, struct list_head *reaped);
 
+/*
+ * The disk has no volatile cache: what is written is durable, and there is nothing
+ * to flush. Return: has anything become so?
+ */
+bool ditto_apply_through(struct ditto_apply *a, struct list_head *reaped);
+
 /* The resync has ended (JOIN is written): guards are not needed any more. */
 void ditto_apply_end_target(struct ditto_apply *a, struct list_head *reaped);
 

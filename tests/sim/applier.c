@@ -20,6 +20,7 @@ static void free_items(struct list_head *reaped)
 
 	list_for_each_entry_safe(i, next, reaped, link)
 		item_free(of_core(i));
+	INIT_LIST_HEAD(reaped);
 }
 
 static struct item *item_new(struct node *n, const struct ditto_wire_header *h, const u64 *data)
@@ -140,11 +141,23 @@ static bool settled(const struct node *n)
 	return !n->active && !n->waiting && !n->flush_due;
 }
 
+static void acknowledge(struct node *n)
+{
+	if (n->upstream)
+		n->upstream->ack = true;
+}
+
 /* Whoever finds the applier idle, with nobody upstream, may count on it. */
-static bool begin_flush(struct node *n, bool idle)
+static bool begin_flush(struct node *n, bool idle, struct list_head *reaped)
 {
 	if (!n->upstream && settled(n))
 		return false;
+	if (n->disk.through) {
+		if (!ditto_apply_through(&n->apply, reaped))
+			return false;
+		acknowledge(n);
+		return true;
+	}
 	if (!ditto_apply_flush_begin(&n->apply, idle))
 		return false;
 	n->flush_due = true;
@@ -152,17 +165,17 @@ static bool begin_flush(struct node *n, bool idle)
 	return true;
 }
 
-static bool advance(struct node *n)
+static bool advance(struct node *n, struct list_head *reaped)
 {
-	begin_flush(n, false);
-	if (n->upstream)
-		n->upstream->ack = true;
+	begin_flush(n, false, reaped);
+	acknowledge(n);
 	return n->waiting || n->flush_due || !n->upstream;
 }
 
 void item_written(struct item *item)
 {
 	struct node *n = item->node;
+	LIST_HEAD(reaped);
 
 	note("node %u: has written %s %llu", n->id,
 	     item->core.kind == DITTO_ITEM_EXTENT ? "extent" : "entry", item->core.number);
@@ -172,8 +185,9 @@ void item_written(struct item *item)
 	if (item->heated)
 		regions_put(n, item->core.range.start, item->core.range.last);
 	ditto_apply_written(&n->apply, &item->core);
-	n->pump_due |= advance(n);
+	n->pump_due |= advance(n, &reaped);
 	n->active--;
+	free_items(&reaped);
 }
 
 static void item_end_io(struct disk_io *io)
@@ -294,7 +308,7 @@ static void flush_end_io(struct disk_io *io)
 	ditto_apply_flush_end(&n->apply, &reaped);
 	note("node %u: is durable up to %llu, extents %llu", n->id, n->apply.durable,
 	     n->apply.extent_durable);
-	n->pump_due |= advance(n);
+	n->pump_due |= advance(n, &reaped);
 	n->active--;
 	free_items(&reaped);
 }
@@ -302,25 +316,28 @@ static void flush_end_io(struct disk_io *io)
 void applier_pump(struct node *n)
 {
 	struct ditto_apply_item *next;
-	bool flush, lost;
+	bool flush, moved, lost;
+	LIST_HEAD(reaped);
 
 	n->pump_due = false;
 	for (;;) {
+		moved = false;
 		next = ditto_apply_next(&n->apply);
 		if (next) {
 			n->waiting--;
 			n->active++;
 		} else {
-			begin_flush(n, false);
+			moved = begin_flush(n, false, &reaped);
+			free_items(&reaped);
 		}
 		flush = n->flush_due;
 		n->flush_due = false;
-		lost = !n->upstream && settled(n) && !next && !flush;
+		lost = !n->upstream && settled(n) && !next && !moved;
 		if (flush)
 			disk_flush(&n->disk, false, flush_end_io, n);
 		if (next)
 			hand_out(of_core(next));
-		if (!next && !flush)
+		if (!next && !flush && !moved)
 			break;
 	}
 	if (lost)
@@ -336,7 +353,10 @@ bool applier_idle_due(const struct node *n)
 
 void applier_idle_flush(struct node *n)
 {
-	n->pump_due |= begin_flush(n, true);
+	LIST_HEAD(reaped);
+
+	n->pump_due |= begin_flush(n, true, &reaped);
+	free_items(&reaped);
 }
 
 bool applier_ack(struct node *n, struct conn *c, struct ditto_wire_ack *ack)

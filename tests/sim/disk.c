@@ -295,11 +295,11 @@ static void settle_block(struct disk *disk, const struct disk_io *io)
 	if (v == b->count)
 		return;
 	b->done[v] = sim.clock;
-	if (io->flags & DISK_FUA)
+	if (disk->through || io->flags & DISK_FUA)
 		forget_blocks_below(disk, b, v);
 }
 
-/* From now on a flush covers it; FUA: it is on the medium. */
+/* From now on a flush covers it; FUA, or without a cache: it is on the medium. */
 static void settle(struct disk *disk, const struct disk_io *io)
 {
 	struct disk_sector *s;
@@ -312,7 +312,7 @@ static void settle(struct disk *disk, const struct disk_io *io)
 		if (v == s->count)
 			continue;
 		s->done[v] = sim.clock;
-		if (io->flags & DISK_FUA)
+		if (disk->through || io->flags & DISK_FUA)
 			forget_below(disk, s, v);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A disk with a volatile write cache.
+ * A disk with a volatile write cache; or, @through, without: what has ended is on
+ * the medium.
  *
  * A sector is a list of versions: the medium's, then what was written since,
  * newest last; reads see the newest. A power cut leaves any one of them, each
@@ -106,6 +107,7 @@ struct disk_block {
  * struct disk - see above
  * @owner: node id
  * @internal: the metadata is on the same device: its preflush flushes the data
+ * @through: it has no volatile cache
  * @health: see above
  * @changed: written since the checks have last looked
  * @data_changes: grows when what the disk may hold of data changes
@@ -120,6 +122,7 @@ struct disk_block {
 struct disk {
 	u32 owner;
 	bool internal;
+	bool through;
 	enum disk_health health;
 	bool changed;
 	u64 tags;

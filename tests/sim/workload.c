@@ -469,11 +469,13 @@ static void found_cluster(void)
 
 bool workload_run(u64 seed, u32 steps, bool tracing, bool keeping)
 {
-	u32 events;
+	u32 events, i;
 
 	sim_begin(seed, tracing, keeping);
 	sim.compare = one_in(2);
 	cluster_begin(one_in(4), 12 + chance(3), one_in(3));
+	for (i = 0; i < SIM_NODES; i++)
+		nodes[i].disk.through = one_in(4);
 	draw_mood();
 	found_cluster();
 	for (sim.step = 0; sim.step < steps && !sim.failed; sim.step++) {

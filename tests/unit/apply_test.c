@@ -278,6 +278,31 @@ static void several_epochs(void)
 	EXPECT_EQ(gone, P(3));
 }
 
+/* A disk without a cache: nobody waits for a flush, and nothing skips an epoch. */
+static void written_is_durable(void)
+{
+	LIST_HEAD(list);
+
+	start(false);
+	take(1, 0, 0, 1);
+	take(1, 0, 1, 1);
+	take(2, 0, 2, 1);
+	go();
+	EXPECT_EQ(gone, P(1) | P(2));
+	written(2);
+	EXPECT_FALSE(ditto_apply_through(&apply, &list));
+	EXPECT_EQ(apply.durable, 0);
+	EXPECT_EQ(gone, 0);
+	written(1);
+	EXPECT_TRUE(ditto_apply_through(&apply, &list));
+	count_reaped(&list);
+	EXPECT_EQ(reaped, P(1) | P(2));
+	EXPECT_EQ(apply.durable, 2);
+	EXPECT_FALSE(ditto_apply_through(&apply, &list));
+	go();
+	EXPECT_EQ(gone, P(3));
+}
+
 static void flush_entries(void)
 {
 	start(false);
@@ -722,5 +747,6 @@ const struct test apply_tests[] = {
 	{ "G3: JOIN comes behind durable extents and ends the guards", join },
 	{ "a lost connection gives everything back", lost_connection },
 	{ "G2: trace 12: durable is one prefix", durable_is_a_prefix },
+	{ "G4: a disk without a cache is durable as far as it is written", written_is_durable },
 	{ }
 };
