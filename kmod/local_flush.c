@@ -68,15 +68,15 @@ static void flush_done(void *owner, struct bio *bio, blk_status_t status)
 	ditto_device_end_bio(dev, user, start);
 }
 
-static bool is_alone(struct ditto_resource *res)
+static bool is_quiet(struct ditto_resource *res)
 {
 	unsigned long flags;
-	bool alone;
+	bool quiet;
 
 	spin_lock_irqsave(&res->stream_lock, flags);
-	alone = ditto_stream_alone(&res->stream) && !READ_ONCE(res->disk->failed);
+	quiet = ditto_stream_quiet(&res->stream) && !READ_ONCE(res->disk->failed);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
-	return alone;
+	return quiet;
 }
 
 bool ditto_local_flush(struct ditto_resource *res, struct bio *user)
@@ -85,10 +85,11 @@ bool ditto_local_flush(struct ditto_resource *res, struct bio *user)
 	struct local_flush *flush;
 	struct bio *bio;
 
-	if (!is_alone(res))
+	if (!is_quiet(res))
 		return false;
 	if (!bdev_write_cache(bdev)) {
-		ditto_device_end_bio(res->device, user, bio_start_io_acct(user));
+		/* As the block layer does where it sees that itself. */
+		ditto_device_refuse(res->device, user, BLK_STS_OK);
 		return true;
 	}
 	flush = mempool_alloc(&flush_pool, GFP_NOIO);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A user's flush on a Primary that nobody follows: the local disk's, and no entry
- * of the stream.
+ * A user's flush where all who follow the Primary have everything durably: the
+ * local disk's, and no entry of the stream.
  */
 #ifndef DITTO_LOCAL_FLUSH_H
 #define DITTO_LOCAL_FLUSH_H

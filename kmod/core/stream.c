@@ -110,9 +110,10 @@ static bool on_hold(const struct ditto_stream *s)
 	       s->disk == DITTO_STREAM_DISK_ABSENT;
 }
 
-bool ditto_stream_alone(const struct ditto_stream *s)
+bool ditto_stream_quiet(const struct ditto_stream *s)
 {
-	return !s->active && !s->hold && s->disk == DITTO_STREAM_DISK_SOUND;
+	return list_empty(&s->entries) && !s->folded_from && !s->hold &&
+	       s->disk == DITTO_STREAM_DISK_SOUND;
 }
 
 static void finish(struct ditto_stream *s, struct ditto_entry *e, struct ditto_stream_out *out)

@@ -361,12 +361,13 @@ u32 ditto_stream_fold(struct ditto_stream *s, u32 most,
 		      struct ditto_stream_out *out);
 
 /*
- * Does completion wait for nothing but the local disk: nobody follows, and no
- * roster change is on its way? A flush that begins then need not be an entry. It
- * is about writes that are complete by then, so whoever follows later has them
- * from elsewhere, and sees no epoch in which they are.
+ * Is everything durable at all that follow, and no roster change on its way? A
+ * flush that begins then is the local disk's alone, and need not be an entry: it is
+ * about writes that are complete by then, which all that follow have on their disks
+ * before anything later, whatever its epoch; whoever follows later has them from
+ * elsewhere.
  */
-bool ditto_stream_alone(const struct ditto_stream *s);
+bool ditto_stream_quiet(const struct ditto_stream *s);
 
 /* Nothing but DITTO_ENTRYF_URGENT entries is handed out as done until unhold. */
 void ditto_stream_hold(struct ditto_stream *s);

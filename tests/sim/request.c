@@ -181,11 +181,64 @@ static void request_retry(struct region_user *user)
 	request_add(container_of(user, struct request, regions));
 }
 
+/* A flush on its way to the local disk. */
+struct local_flush {
+	struct node *node;
+	struct write *write;
+};
+
+static void local_flush_ends(struct node *n, struct write *write)
+{
+	n->users--;
+	note("node %u: a flush is acknowledged", n->id);
+	oracle_ack(n->timeline, write);
+}
+
+static void local_flush_end_io(struct disk_io *io)
+{
+	struct local_flush *flush = io->arg;
+	struct node *n = flush->node;
+	struct write *write = flush->write;
+
+	node_free(n, flush);
+	if (!io->error) {
+		local_flush_ends(n, write);
+		return;
+	}
+	node_disk_error(n);
+	n->users--;
+	request_submit(n, DITTO_ENTRY_FLUSH, 0, 0, DITTO_ENTRYF_DURABLE);
+}
+
+/* Mirrors kmod/local_flush.c. */
+static bool local_flush(struct node *n)
+{
+	struct local_flush *flush;
+	struct write *write;
+
+	if (n->failed || !ditto_stream_quiet(&n->stream))
+		return false;
+	write = oracle_submit(n->timeline, 0, 0, NULL, true, false, true);
+	n->users++;
+	if (n->disk.through) {
+		local_flush_ends(n, write);
+		return true;
+	}
+	flush = node_alloc(n, sizeof(*flush));
+	flush->node = n;
+	flush->write = write;
+	disk_flush(&n->disk, false, local_flush_end_io, flush)->flags |= DISK_WAITED;
+	return true;
+}
+
 void request_submit(struct node *n, u8 kind, u32 first, u32 count, u32 flags)
 {
 	bool flush = kind == DITTO_ENTRY_FLUSH;
-	struct request *r = request_new(n, kind, flags);
+	struct request *r;
 
+	if (flush && local_flush(n))
+		return;
+	r = request_new(n, kind, flags);
 	r->user = true;
 	r->preflush = flags & DITTO_ENTRYF_BARRIER;
 	n->users++;

@@ -123,6 +123,8 @@ static void all_durable(void)
 	EXPECT_EQ(fold(~0u), 3);
 	EXPECT_EQ(reaped, 3);
 	EXPECT_EQ(stream.listed, 0);
+	/* No entry is left, but a flush has something to ask for. */
+	EXPECT_FALSE(ditto_stream_quiet(&stream));
 	EXPECT_FALSE(marked(NEAR, 1));
 	EXPECT_TRUE(marked(NEAR, 2) && marked(NEAR, 3));
 	EXPECT_EQ(bits[FAR].set, 3);

@@ -272,16 +272,16 @@ static void fails_by_itself(void)
 }
 
 /* A flush of a disk that has failed asks the stream what that means. */
-static void never_alone(void)
+static void never_quiet(void)
 {
 	start(0, 0);
-	EXPECT_TRUE(ditto_stream_alone(&stream));
+	EXPECT_TRUE(ditto_stream_quiet(&stream));
 	ditto_stream_disk_failed(&stream);
-	EXPECT_FALSE(ditto_stream_alone(&stream));
+	EXPECT_FALSE(ditto_stream_quiet(&stream));
 	ditto_stream_disk_absent(&stream);
-	EXPECT_FALSE(ditto_stream_alone(&stream));
+	EXPECT_FALSE(ditto_stream_quiet(&stream));
 	left();
-	EXPECT_FALSE(ditto_stream_alone(&stream));
+	EXPECT_FALSE(ditto_stream_quiet(&stream));
 }
 
 /* A follower counts only for what came after it was counted. */
@@ -307,7 +307,7 @@ const struct test stream_disk_tests[] = {
 	{ "G1: a disk fails and a follower is lost", a_follower_is_lost_meanwhile },
 	{ "G2: settled without the local disk", what_is_settled },
 	{ "G8: a disk that fails without a write", fails_by_itself },
-	{ "G1: a flush of a failed disk is an entry", never_alone },
+	{ "G1: a flush of a failed disk is an entry", never_quiet },
 	{ "G1: a follower that does not count is no copy", one_that_does_not_count },
 	{ }
 };
