@@ -118,6 +118,7 @@ static void __exit ditto_exit(void)
 	ditto_local_flush_exit();
 	ditto_regions_exit();
 	ditto_disk_exit();
+	ditto_disk_io_exit();
 	ditto_payload_exit();
 }
 

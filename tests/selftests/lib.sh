@@ -755,6 +755,15 @@ leftovers() {
 	our_mounts
 }
 
+# Threads of the module's workqueues; dittod is none
+our_threads() {
+	local entry name
+	for entry in $(existing /proc/[0-9]*/comm); do
+		read -r name 2>/dev/null <"$entry" || continue
+		[[ $name != ditto_* ]] || echo "$name"
+	done
+}
+
 # Takes the cluster down as its owner would, and is content only when nothing of
 # it is left and the module can be removed.
 cluster_down() {
@@ -785,6 +794,8 @@ cluster_down() {
 	left=$(leftovers)
 	[[ ! $left ]] || { echo "left over: $left"; bad=1; }
 	unload_module || bad=1
+	left=$(our_threads)
+	[[ ! $left ]] || { echo "the module has left threads: $left"; bad=1; }
 	[[ ! -e $WORK/brd ]] || rmmod brd || bad=1
 	# udev may still look at a disk that has just come.
 	[[ ! -e $WORK/scsi ]] || wait_for 20 "the end of scsi_debug" rmmod scsi_debug || bad=1
