@@ -2,7 +2,7 @@
 #include "answer.h"
 
 #include <linux/bio.h>
-#include <linux/slab.h>
+#include <linux/mempool.h>
 
 #include "applier.h"
 #include "connection.h"
@@ -32,11 +32,16 @@ struct ditto_answer {
 	u32 size;
 };
 
+/* A read of a user waits for it, and a connection asks for many. */
+#define POOL_ANSWERS	16
+
+static mempool_t answer_pool;
+
 static void answer_free(struct ditto_answer *answer)
 {
 	if (answer->bio)
 		ditto_payload_free(answer->bio);
-	kfree(answer);
+	mempool_free(answer, &answer_pool);
 }
 
 /* It may be sent. @conn may be gone when this returns, and @answer with it. */
@@ -96,30 +101,52 @@ static bool may_answer(struct ditto_connection *conn)
 	return may;
 }
 
-int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_header *header)
+/* Return: an answer with room for what is asked for, or NULL where there is no memory now. */
+static struct ditto_answer *answer_new(struct ditto_connection *conn,
+				       const struct ditto_wire_header *header)
 {
-	struct ditto_disk *disk = conn->res->disk;
-	struct ditto_answer *answer;
-	bool full;
+	struct ditto_answer *answer = mempool_alloc(&answer_pool, GFP_NOWAIT | __GFP_NOWARN);
 
-	spin_lock_irq(&conn->queue_lock);
-	full = conn->answering >= DITTO_ANSWERS_MOST;
-	conn->answering += !full;
-	spin_unlock_irq(&conn->queue_lock);
-	if (full)
-		return -EPROTO;
-	answer = kzalloc(sizeof(*answer), GFP_NOIO | __GFP_NOFAIL);
+	if (!answer)
+		return NULL;
+	answer->bio = ditto_payload_try(DITTO_PAYLOAD_SOURCE, conn->res->disk->backing.bdev,
+					REQ_OP_READ, header->offset, header->size);
+	if (!answer->bio) {
+		answer_free(answer);
+		return NULL;
+	}
 	answer->conn = ditto_connection_get(conn);
 	answer->number = header->epoch;
 	answer->offset = header->offset;
 	answer->size = header->size;
-	if (!may_answer(conn)) {
-		answer_queue(answer);
-		return 0;
+	return answer;
+}
+
+int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_header *header)
+{
+	struct ditto_answer *answer = answer_new(conn, header);
+	struct bio *bio;
+	bool full;
+
+	if (!answer)
+		return -EAGAIN;
+	spin_lock_irq(&conn->queue_lock);
+	full = conn->answering >= DITTO_ANSWERS_MOST;
+	conn->answering += !full;
+	spin_unlock_irq(&conn->queue_lock);
+	if (full) {
+		answer_free(answer);
+		ditto_connection_put(conn);
+		return -EPROTO;
 	}
-	ditto_disk_submit(disk, ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ,
-						    answer->offset, answer->size),
-			  ditto_payload_free, answer_read, answer);
+	bio = answer->bio;
+	answer->bio = NULL;
+	if (may_answer(conn)) {
+		ditto_disk_submit(conn->res->disk, bio, ditto_payload_free, answer_read, answer);
+	} else {
+		ditto_payload_free(bio);
+		answer_queue(answer);
+	}
 	return 0;
 }
 
@@ -168,4 +195,14 @@ void ditto_answer_forget(struct ditto_connection *conn)
 	spin_unlock_irq(&conn->queue_lock);
 	list_for_each_entry_safe(answer, next, &gone, link)
 		answer_free(answer);
+}
+
+int ditto_answer_init(void)
+{
+	return mempool_init_kmalloc_pool(&answer_pool, POOL_ANSWERS, sizeof(struct ditto_answer));
+}
+
+void ditto_answer_exit(void)
+{
+	mempool_exit(&answer_pool);
 }

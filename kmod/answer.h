@@ -17,7 +17,8 @@ struct ditto_wire_header;
 
 /*
  * A READ has come. One that this copy cannot answer is answered by READ_FAILED.
- * Context: the connection's work. Return: 0, -EPROTO where there are too many.
+ * Context: the connection's work. Return: 0; -EPROTO where there are too many; -EAGAIN
+ * where there is no memory now.
  */
 int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_header *header);
 
@@ -31,5 +32,8 @@ void ditto_answer_sent(struct ditto_connection *conn, struct ditto_answer *answe
 
 /* The connection is closed: those that wait are dropped, others when they are read. */
 void ditto_answer_forget(struct ditto_connection *conn);
+
+int ditto_answer_init(void);
+void ditto_answer_exit(void);
 
 #endif /* DITTO_ANSWER_H */

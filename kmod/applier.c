@@ -18,10 +18,20 @@
 #include "trace.h"
 #include "verify.h"
 
+/*
+ * Entries until they are durable, for which the local disk is flushed as soon as one
+ * is missing. Extents apart: an entry that is kept as a guard against them goes when
+ * they have come.
+ */
 #define POOL_ITEMS	256
+#define POOL_EXTENTS	32
+/* Checksums of extents, until these are compared. */
+#define POOL_SUMS	8
 
 static struct kmem_cache *item_cache;
 static mempool_t item_pool;
+static mempool_t extent_pool;
+static mempool_t sums_pool;
 static struct workqueue_struct *applier_wq;
 
 static struct ditto_resource *app_resource(struct ditto_applier *app)
@@ -44,14 +54,34 @@ static void free_data(struct ditto_item *item)
 	if (item->bio)
 		ditto_payload_free(item->bio);
 	item->bio = NULL;
-	kfree(item->sums);
+	if (item->sums)
+		mempool_free(item->sums, &sums_pool);
 	item->sums = NULL;
 }
 
 void ditto_item_free(struct ditto_item *item)
 {
 	free_data(item);
-	mempool_free(item, &item_pool);
+	mempool_free(item, item->core.kind == DITTO_ITEM_EXTENT ? &extent_pool : &item_pool);
+}
+
+/* Room for what @header says comes with it. Return: false where there is no memory now. */
+static bool add_room(struct ditto_item *item, const struct ditto_wire_header *header)
+{
+	enum ditto_payload_kind kind = header->type == DITTO_WIRE_WRITE ? DITTO_PAYLOAD_APPLY :
+									  DITTO_PAYLOAD_TARGET;
+
+	switch (header->type) {
+	case DITTO_WIRE_WRITE:
+	case DITTO_WIRE_EXTENT:
+		item->bio = ditto_payload_try(kind, app_bdev(item->app), REQ_OP_WRITE,
+					      header->offset, header->size);
+		return item->bio;
+	case DITTO_WIRE_EXTENT_SUMS:
+		item->sums = mempool_alloc(&sums_pool, GFP_NOWAIT | __GFP_NOWARN);
+		return item->sums;
+	}
+	return true;
 }
 
 static void free_items(struct list_head *reaped)
@@ -83,8 +113,13 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 	struct ditto_item *item;
 
 	if (READ_ONCE(app->upstream) != conn)
-		return NULL;
-	item = mempool_alloc(&item_pool, GFP_NOIO);
+		return ERR_PTR(-EPROTO);
+	item = mempool_alloc(kinds[header->type] == DITTO_ITEM_EXTENT ? &extent_pool : &item_pool,
+			     GFP_NOWAIT | __GFP_NOWARN);
+	if (!item) {
+		ditto_applier_flush(app);
+		return ERR_PTR(-EAGAIN);
+	}
 	memset(item, 0, sizeof(*item));
 	item->app = app;
 	item->core.kind = kinds[header->type];
@@ -103,10 +138,10 @@ struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_co
 		item->core.epoch = header->epoch;
 		item->core.overlap = header->overlap;
 	}
-	if (header->type == DITTO_WIRE_WRITE || header->type == DITTO_WIRE_EXTENT)
-		item->bio = ditto_payload_alloc(app_bdev(app), REQ_OP_WRITE, header->offset,
-						header->size);
-	return item;
+	if (add_room(item, header))
+		return item;
+	ditto_item_free(item);
+	return ERR_PTR(-EAGAIN);
 }
 
 /* It is written when everything before it is: nobody submits it. */
@@ -374,7 +409,7 @@ static void flush_done(void *owner, struct bio *bio, blk_status_t status)
 	if (status)
 		ditto_resource_disk_error(res);
 	if (bio)
-		ditto_payload_free(bio);
+		bio_put(bio);
 	spin_lock_irqsave(&app->lock, flags);
 	ditto_apply_flush_end(&app->core, &reaped);
 	item_ends(app, &reaped);
@@ -384,10 +419,10 @@ static void flush_done(void *owner, struct bio *bio, blk_status_t status)
 
 static void submit_flush(struct ditto_applier *app)
 {
-	struct bio *bio = ditto_payload_alloc(app_bdev(app),
-					      REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, 0, 0);
+	struct bio *bio = ditto_disk_flush_bio(app_bdev(app),
+					       REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
 
-	ditto_disk_submit(app_disk(app), bio, ditto_payload_free, flush_done, app);
+	ditto_disk_submit(app_disk(app), bio, bio_put, flush_done, app);
 }
 
 void ditto_applier_pump(struct ditto_applier *app)
@@ -591,13 +626,23 @@ int ditto_applier_init(void)
 		return -ENOMEM;
 	err = mempool_init_slab_pool(&item_pool, POOL_ITEMS, item_cache);
 	if (err)
-		goto no_pool;
+		goto no_items;
+	err = mempool_init_slab_pool(&extent_pool, POOL_EXTENTS, item_cache);
+	if (err)
+		goto no_extents;
+	err = mempool_init_kmalloc_pool(&sums_pool, POOL_SUMS, sizeof(struct ditto_wire_sums));
+	if (err)
+		goto no_sums;
 	applier_wq = alloc_workqueue("ditto_applier", WQ_MEM_RECLAIM, 0);
 	if (applier_wq)
 		return 0;
 	err = -ENOMEM;
+	mempool_exit(&sums_pool);
+no_sums:
+	mempool_exit(&extent_pool);
+no_extents:
 	mempool_exit(&item_pool);
-no_pool:
+no_items:
 	kmem_cache_destroy(item_cache);
 	return err;
 }
@@ -605,6 +650,8 @@ no_pool:
 void ditto_applier_exit(void)
 {
 	destroy_workqueue(applier_wq);
+	mempool_exit(&sums_pool);
+	mempool_exit(&extent_pool);
 	mempool_exit(&item_pool);
 	kmem_cache_destroy(item_cache);
 }

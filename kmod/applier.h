@@ -106,8 +106,9 @@ u64 ditto_applier_written(struct ditto_applier *app);
 void ditto_applier_set_position(struct ditto_applier *app, u64 position);
 
 /*
- * An item for a message, with a bio where it has data; NULL where @conn is not
- * upstream. May sleep for memory.
+ * An item for a message, with a bio where it has data, and room for checksums where it
+ * has those. At once. Return: the item; -EPROTO where @conn is not upstream; -EAGAIN
+ * where there is no memory now.
  */
 struct ditto_item *ditto_applier_item(struct ditto_applier *app, struct ditto_connection *conn,
 				      const struct ditto_wire_header *header);

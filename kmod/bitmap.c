@@ -145,14 +145,12 @@ int ditto_bitmap_write(struct ditto_resource *res)
 	struct ditto_disk *disk = res->disk;
 	u64 page = 0, written = 0;
 	u32 node = 0, slot = 0;
-	void *block;
 	int err = 0;
 
-	block = kmalloc(DITTO_BITS_PAGE, GFP_NOIO | __GFP_NOFAIL);
 	mutex_lock(&disk->pages);
-	while (!err && next_page(res, &node, &page, block, &slot)) {
+	while (!err && next_page(res, &node, &page, disk->pages_block, &slot)) {
 		err = ditto_disk_write_block(disk, ditto_md_bitmap_page(&disk->md, slot, page),
-					     block, false);
+					     disk->pages_block, false);
 		page++;
 		written++;
 	}
@@ -160,7 +158,6 @@ int ditto_bitmap_write(struct ditto_resource *res)
 	if (!err && written)
 		err = ditto_disk_flush_md(disk);
 	mutex_unlock(&disk->pages);
-	kfree(block);
 	if (err)
 		ditto_resource_event(res, DITTO_RES_DISK_FAILED);
 	return err;

@@ -29,39 +29,46 @@ static u32 item_size(const struct ditto_item *item)
 	return item->core.range.last + 1 - item->core.range.start;
 }
 
+static u32 pages_of_block(const struct ditto_wire_sums *sums)
+{
+	return 1u << (sums->shift - PAGE_SHIFT);
+}
+
 /* Whole pages, but for the last one of all: a block begins with a page. */
+static void sum_block(const struct bio *data, u32 pages, u32 block, u8 *sum)
+{
+	u32 end = min_t(u32, (block + 1) * pages, data->bi_vcnt);
+	struct blake2s_state state;
+	u32 i;
+
+	blake2s_init(&state, DITTO_WIRE_SUM);
+	for (i = block * pages; i < end; i++)
+		blake2s_update(&state, page_address(data->bi_io_vec[i].bv_page),
+			       data->bi_io_vec[i].bv_len);
+	blake2s_final(&state, sum);
+	cond_resched();
+}
+
 void ditto_compare_sum(const struct bio *data, struct ditto_wire_sums *sums)
 {
-	u32 pages = 1u << (sums->shift - PAGE_SHIFT);
-	struct blake2s_state state;
-	unsigned int i;
+	u32 i;
 
-	sums->count = DIV_ROUND_UP(data->bi_vcnt, pages);
-	for (i = 0; i < data->bi_vcnt; i++) {
-		const struct bio_vec *bv = &data->bi_io_vec[i];
-
-		if (i % pages == 0)
-			blake2s_init(&state, DITTO_WIRE_SUM);
-		blake2s_update(&state, page_address(bv->bv_page), bv->bv_len);
-		if (i % pages == pages - 1 || i == data->bi_vcnt - 1u) {
-			blake2s_final(&state, sums->sums[i / pages]);
-			cond_resched();
-		}
-	}
+	sums->count = DIV_ROUND_UP(data->bi_vcnt, pages_of_block(sums));
+	for (i = 0; i < sums->count; i++)
+		sum_block(data, pages_of_block(sums), i, sums->sums[i]);
 }
 
 /* A bit for each block that differs. */
 static u32 compare(const struct bio *data, const struct ditto_wire_sums *theirs)
 {
-	struct ditto_wire_sums *ours = kmalloc(sizeof(*ours), GFP_NOIO | __GFP_NOFAIL);
+	u8 ours[DITTO_WIRE_SUM];
 	u32 i, differs = 0;
 
-	ours->shift = theirs->shift;
-	ditto_compare_sum(data, ours);
-	for (i = 0; i < theirs->count; i++)
-		if (memcmp(ours->sums[i], theirs->sums[i], DITTO_WIRE_SUM))
+	for (i = 0; i < theirs->count; i++) {
+		sum_block(data, pages_of_block(theirs), i, ours);
+		if (memcmp(ours, theirs->sums[i], DITTO_WIRE_SUM))
 			differs |= BIT(i);
-	kfree(ours);
+	}
 	return differs;
 }
 
@@ -91,13 +98,15 @@ static void tell(struct ditto_item *item, u32 differs)
 }
 
 /*
- * All of it differs: what is sent anew may well be readable then. A target's disk is
- * not given up for what is about to be written over.
+ * All of it counts as differing: what is sent anew may well be readable then, and is
+ * sent as well where there was no memory to read it. A target's disk is not given up
+ * for what is about to be written over.
  */
 static u32 unreadable(struct ditto_item *item)
 {
-	ditto_disk_unreadable(item_resource(item), item->core.range.start, item_size(item),
-			      "the resync sends it anew", "");
+	if (item->failed)
+		ditto_disk_unreadable(item_resource(item), item->core.range.start,
+				      item_size(item), "the resync sends it anew", "");
 	return GENMASK(item->sums->count - 1, 0);
 }
 
@@ -110,7 +119,7 @@ static void compare_work(struct work_struct *work)
 		ditto_item_written(item, BLK_STS_IOERR);
 		return;
 	}
-	differs = item->failed ? unreadable(item) : compare(item->bio, item->sums);
+	differs = item->bio && !item->failed ? compare(item->bio, item->sums) : unreadable(item);
 	if (differs)
 		tell(item, differs);
 	ditto_item_written(item, BLK_STS_OK);
@@ -130,6 +139,7 @@ void ditto_compare_begin(struct ditto_item *item)
 {
 	struct ditto_disk *disk = item_resource(item)->disk;
 	DECLARE_BITMAP(mask, EXTENT_SECTORS) = {};
+	struct bio *bio;
 
 	/*
 	 * What a newer entry covers may be equal by that entry: the extent counts
@@ -139,9 +149,12 @@ void ditto_compare_begin(struct ditto_item *item)
 	ditto_apply_mask(&item->app->core, &item->core, mask);
 	spin_unlock_irq(&item->app->lock);
 	INIT_WORK(&item->work, compare_work);
-	ditto_disk_submit(disk, ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ,
-						    item->core.range.start, item_size(item)),
-			  ditto_payload_free, compare_read, item);
+	bio = ditto_payload_try(DITTO_PAYLOAD_TARGET, disk->backing.bdev, REQ_OP_READ,
+				item->core.range.start, item_size(item));
+	if (bio)
+		ditto_disk_submit(disk, bio, ditto_payload_free, compare_read, item);
+	else
+		queue_work(compare_wq, &item->work);
 }
 
 int ditto_compare_init(void)

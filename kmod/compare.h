@@ -16,7 +16,7 @@ void ditto_compare_sum(const struct bio *data, struct ditto_wire_sums *sums);
 
 /*
  * An extent that is to be compared may go to the disk: read it, tell the source what
- * differs, and end the item as written. May sleep for memory.
+ * differs, and end the item as written. Without memory for that, all of it differs.
  */
 void ditto_compare_begin(struct ditto_item *item);
 

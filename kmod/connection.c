@@ -22,6 +22,8 @@
 #include "trace.h"
 
 #define POOL_MESSAGES	32
+/* How soon one looks for memory again. */
+#define LATER_MS	10
 /* Turns of one run of the work before others get the CPU. */
 #define WORK_BUDGET	64
 
@@ -31,6 +33,16 @@ static mempool_t message_pool;
 void ditto_connection_kick(struct ditto_connection *conn)
 {
 	queue_work(connection_wq, &conn->work);
+}
+
+void ditto_connection_kick_later(struct ditto_connection *conn)
+{
+	queue_delayed_work(connection_wq, &conn->later, msecs_to_jiffies(LATER_MS));
+}
+
+static void connection_later(struct work_struct *work)
+{
+	ditto_connection_kick(container_of(work, struct ditto_connection, later.work));
 }
 
 static void lane_event(struct sock *sk, size_t saved)
@@ -70,6 +82,12 @@ static void lane_attach(struct ditto_lane *lane)
 	lock_sock(sk);
 	sk->sk_allocation = GFP_NOIO | __GFP_MEMALLOC;
 	sk->sk_use_task_frag = false;
+	/*
+	 * Only such a socket takes packets in memory that is kept for those who free
+	 * some, as acknowledgements of writes do. It stays so, as nbd's do: each first
+	 * and last socket of that sort changes the kernel's code.
+	 */
+	sk_set_memalloc(sk);
 	release_sock(sk);
 	tcp_sock_set_nodelay(sk);
 	write_lock_bh(&sk->sk_callback_lock);
@@ -268,8 +286,10 @@ static void connection_free_work(struct work_struct *work)
 
 	/* Who held a reference may have kicked it after it was closed. */
 	cancel_delayed_work_sync(&conn->timer);
+	cancel_delayed_work_sync(&conn->later);
 	cancel_work_sync(&conn->work);
 	free_messages(conn);
+	mempool_exit(&conn->messages);
 	for (i = 0; i < DITTO_LANES; i++) {
 		if (!conn->lanes[i].sock)
 			continue;
@@ -311,6 +331,7 @@ struct ditto_connection *ditto_connection_new(struct ditto_peer *peer, u64 cooki
 	INIT_WORK(&conn->work, connection_work);
 	INIT_WORK(&conn->free_work, connection_free_work);
 	INIT_DELAYED_WORK(&conn->timer, connection_timer);
+	INIT_DELAYED_WORK(&conn->later, connection_later);
 	spin_lock_init(&conn->queue_lock);
 	INIT_LIST_HEAD(&conn->extents);
 	INIT_LIST_HEAD(&conn->answers);
@@ -374,6 +395,8 @@ void ditto_connection_close(struct ditto_connection *conn)
 	for (i = 0; i < DITTO_LANES; i++)
 		lane_detach(&conn->lanes[i]);
 	cancel_delayed_work_sync(&conn->timer);
+	cancel_work_sync(&conn->work);
+	cancel_delayed_work_sync(&conn->later);
 	cancel_work_sync(&conn->work);
 	for (i = 0; i < DITTO_LANES; i++) {
 		ditto_lane_send_abort(&conn->lanes[i]);

@@ -13,6 +13,7 @@
 #define DITTO_CONNECTION_H
 
 #include <linux/kref.h>
+#include <linux/mempool.h>
 #include <linux/net.h>
 #include <linux/spinlock.h>
 #include <linux/uio.h>
@@ -48,6 +49,7 @@ struct ditto_message {
  * @have: bytes of it
  * @in_payload: the header is complete and checked: @header
  * @header: valid while @in_payload
+ * @placed: there is a place for the payload
  * @left: bytes of payload to come
  * @iter: where they go
  * @vec: of @iter, for payloads that go to @small
@@ -62,6 +64,7 @@ struct ditto_lane_rx {
 	u32 have;
 	bool in_payload;
 	struct ditto_wire_header header;
+	bool placed;
 	u32 left;
 	struct iov_iter iter;
 	struct kvec vec;
@@ -143,6 +146,8 @@ enum ditto_connection_flag {
  * @cookie: of the session
  * @block: bytes of a logical block of the local disk
  * @flags: bits of enum ditto_connection_flag
+ * @later: kicks @work: a lane waits for memory
+ * @messages: of the lanes' queues
  * @queue_lock: protects the lanes' queues, @extents and @answers
  * @extents: struct ditto_extent_io whose data is there
  * @answers: struct ditto_answer whose data is there
@@ -161,7 +166,9 @@ struct ditto_connection {
 	unsigned long flags;
 	struct work_struct work;
 	struct delayed_work timer;
+	struct delayed_work later;
 	struct work_struct free_work;
+	mempool_t messages;
 	spinlock_t queue_lock;
 	struct list_head extents;
 	struct list_head answers;
@@ -195,6 +202,9 @@ void ditto_connection_put(struct ditto_connection *conn);
 
 /* There is something to send or receive; any context. */
 void ditto_connection_kick(struct ditto_connection *conn);
+
+/* The same before long: there was no memory. Process context. */
+void ditto_connection_kick_later(struct ditto_connection *conn);
 
 /**
  * ditto_connection_fail() - it is over

@@ -9,11 +9,17 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "core/bits.h"
 #include "disk_io.h"
 #include "log.h"
 #include "resource.h"
 
-#define POOL_ACCESSES	4
+/*
+ * Only a disk has them, and each for DITTO_DISK_TIMEOUT_MS at most, or until it is
+ * given up. A resource has no more than four at a time: of whoever has conf, of the
+ * commit of its log, and two of what cools.
+ */
+#define POOL_ACCESSES	16
 
 /* Lets go of disks whose I/O returned after they were given up. */
 static struct workqueue_struct *disk_wq;
@@ -110,6 +116,9 @@ static int flush(struct ditto_disk *disk, struct block_device *bdev)
 	struct disk_access a;
 	int err;
 
+	/* One that is given up may keep what was asked of it before. */
+	if (READ_ONCE(disk->failed))
+		return -EIO;
 	err = access_wait(disk, access_new(bdev, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC, 0, false),
 			  &a);
 	if (a.bio)
@@ -157,21 +166,16 @@ int ditto_disk_write_md(struct ditto_disk *disk)
 	struct block_device *bdev = meta_bdev(disk);
 	struct ditto_md *md = &disk->md;
 	u32 slot = (md->slot + 1) % DITTO_MD_SLOTS;
-	void *block;
 	int err;
 
 	if (READ_ONCE(disk->failed))
 		return -EIO;
-	block = kmalloc(DITTO_MD_BLOCK, GFP_NOIO);
-	if (!block)
-		return -ENOMEM;
 	md->sequence++;
-	ditto_md_encode(md, slot, block);
+	ditto_md_encode(md, slot, disk->md_block);
 	err = access_block(disk, bdev,
 			   REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC | REQ_META,
 			   ditto_md_slot_offset(meta_internal(disk), bdev_nr_bytes(bdev), slot),
-			   block);
-	kfree(block);
+			   disk->md_block);
 	if (!err)
 		md->slot = slot;
 	else
@@ -304,6 +308,8 @@ static void disk_close(struct ditto_disk *disk)
 	if (disk->backing.bdev)
 		ditto_bdev_close(&disk->backing);
 	mutex_destroy(&disk->pages);
+	kfree(disk->pages_block);
+	kfree(disk->md_block);
 	kfree(disk->meta_path);
 	kfree(disk->path);
 	kfree(disk);
@@ -340,7 +346,10 @@ struct ditto_disk *ditto_disk_open(const char *path, const char *meta_path, cons
 	INIT_LIST_HEAD(&disk->under_way);
 	disk->path = kstrdup(path, GFP_KERNEL);
 	disk->meta_path = meta_path ? kstrdup(meta_path, GFP_KERNEL) : NULL;
-	if (!disk->path || (meta_path && !disk->meta_path))
+	disk->md_block = kmalloc(DITTO_MD_BLOCK, GFP_KERNEL);
+	disk->pages_block = kmalloc(DITTO_BITS_PAGE, GFP_KERNEL);
+	if (!disk->path || (meta_path && !disk->meta_path) || !disk->md_block ||
+	    !disk->pages_block)
 		goto fail;
 	err = open_devices(disk, extack);
 	if (!err)
@@ -402,7 +411,7 @@ void ditto_disk_close(struct ditto_disk *disk)
 
 int ditto_disk_init(void)
 {
-	int err = bioset_init(&access_set, POOL_ACCESSES, 0, BIOSET_NEED_BVECS);
+	int err = bioset_init(&access_set, POOL_ACCESSES, DITTO_DISK_IO_PAD, BIOSET_NEED_BVECS);
 
 	if (err)
 		return err;

@@ -31,7 +31,9 @@ struct netlink_ext_ack;
  * @path: of the backing device, as the administrator gave it
  * @meta_path: empty where the metadata is internal
  * @md: the superblock; under the resource's conf mutex
+ * @md_block: what is written of @md; under the resource's conf mutex
  * @pages: held while pages of bitmaps are written
+ * @pages_block: what is written of them, under @pages
  * @lock: protects @under_way; taken in interrupts, innermost
  * @under_way: what it has been given, see disk_io.h
  * @read_errors: reads that it could not do
@@ -48,7 +50,9 @@ struct ditto_disk {
 	char *path;
 	char *meta_path;
 	struct ditto_md md;
+	void *md_block;
 	struct mutex pages;
+	void *pages_block;
 	spinlock_t lock;
 	struct list_head under_way;
 	atomic64_t read_errors;
@@ -93,7 +97,7 @@ void ditto_disk_put(struct ditto_disk *disk);
 /**
  * ditto_disk_write_md() - make the superblock in memory the one on disk
  *
- * Durable when it returns 0. After an error, but -ENOMEM, the disk is marked failed.
+ * Durable when it returns 0. After an error the disk is marked failed. Takes no memory.
  * Context: process, under the resource's conf mutex.
  */
 int ditto_disk_write_md(struct ditto_disk *disk);

@@ -11,56 +11,71 @@
 #include "disk.h"
 #include "payload.h"
 
-#define POOL_IOS	64
+/* Of each: only local disks have them, and a flush waits for nothing else. */
+#define POOL_FLUSHES	16
+#define POOL_ZEROES	64
 
 /**
- * struct disk_io - what the disk has been given
- * @link: in the disk's list, under its lock; empty once it is given up
- * @disk: with a reference once it is given up
- * @bio: NULL for zeroes
- * @release: frees @bio
- * @done: told of the end
- * @owner: for @done
- * @bdev: for zeroes
- * @start: of zeroes, bytes
- * @size: of zeroes, bytes
- * @work: for zeroes
+ * struct zero_io - zeroes that the disk is to make
+ * @bdev: where
+ * @start: bytes
+ * @size: bytes
+ * @work: makes them
+ * @io: whose bio is not used
  */
-struct disk_io {
-	struct list_head link;
-	struct ditto_disk *disk;
-	struct bio *bio;
-	void (*release)(struct bio *bio);
-	ditto_disk_done_fn done;
-	void *owner;
+struct zero_io {
 	struct block_device *bdev;
 	u64 start;
 	u64 size;
 	struct work_struct work;
+	struct ditto_disk_io io;
 };
 
-static struct kmem_cache *io_cache;
-static mempool_t io_pool;
+static struct kmem_cache *zero_cache;
+static mempool_t zero_pool;
+static struct bio_set flush_set;
 static struct workqueue_struct *zero_wq;
 
+static struct ditto_disk_io *io_of(struct bio *bio)
+{
+	return container_of(bio, struct ditto_disk_io, bio);
+}
+
+static void zero_free(struct ditto_disk_io *io)
+{
+	mempool_free(container_of(io, struct zero_io, io), &zero_pool);
+}
+
 /* Nobody waits for it any more. The last to return lets go of the disk. */
-static void io_late(struct disk_io *io)
+static void io_late(struct ditto_disk_io *io)
 {
 	struct ditto_disk *disk = io->disk;
 
-	if (io->bio)
-		io->release(io->bio);
-	mempool_free(io, &io_pool);
+	if (io->release)
+		io->release(&io->bio);
+	else
+		zero_free(io);
 	/* Last: it may be what keeps the module. */
 	ditto_disk_put(disk);
 }
 
-static void io_ends(struct disk_io *io, blk_status_t status)
+/* Its owner is told; the bio is the owner's again, and @io with it. */
+static void io_tell(struct ditto_disk_io *io, blk_status_t status)
 {
-	struct ditto_disk *disk = io->disk;
 	ditto_disk_done_fn done = io->done;
 	void *owner = io->owner;
-	struct bio *bio = io->bio;
+	struct bio *bio = NULL;
+
+	if (io->release)
+		bio = &io->bio;
+	else
+		zero_free(io);
+	done(owner, bio, status);
+}
+
+static void io_ends(struct ditto_disk_io *io, blk_status_t status)
+{
+	struct ditto_disk *disk = io->disk;
 	unsigned long flags;
 	bool given_up;
 
@@ -68,25 +83,27 @@ static void io_ends(struct disk_io *io, blk_status_t status)
 	given_up = list_empty(&io->link);
 	list_del_init(&io->link);
 	spin_unlock_irqrestore(&disk->lock, flags);
-	if (given_up) {
+	if (given_up)
 		io_late(io);
-		return;
-	}
-	mempool_free(io, &io_pool);
-	done(owner, bio, status);
+	else
+		io_tell(io, status);
 }
 
 static void io_end_io(struct bio *bio)
 {
-	io_ends(bio->bi_private, bio->bi_status);
+	io_ends(io_of(bio), bio->bi_status);
 }
 
 /* Does it read as zeroes already? */
 static bool reads_zero(struct block_device *bdev, u64 start, u32 size)
 {
-	struct bio *bio = ditto_payload_alloc(bdev, REQ_OP_READ, start, size);
-	bool zero = !submit_bio_wait(bio) && ditto_payload_zero(bio);
+	struct bio *bio = ditto_payload_try(DITTO_PAYLOAD_TARGET, bdev, REQ_OP_READ, start, size);
+	bool zero;
 
+	/* Where there is no memory to look, they are written. */
+	if (!bio)
+		return false;
+	zero = !submit_bio_wait(bio) && ditto_payload_zero(bio);
 	ditto_payload_free(bio);
 	return zero;
 }
@@ -114,24 +131,23 @@ static int zero_out(struct block_device *bdev, u64 start, u64 size)
 
 static void zero_work(struct work_struct *work)
 {
-	struct disk_io *io = container_of(work, struct disk_io, work);
+	struct zero_io *zero = container_of(work, struct zero_io, work);
 
-	io_ends(io, errno_to_blk_status(zero_out(io->bdev, io->start, io->size)));
+	io_ends(&zero->io, errno_to_blk_status(zero_out(zero->bdev, zero->start, zero->size)));
 }
 
-static struct disk_io *io_new(struct ditto_disk *disk, ditto_disk_done_fn done, void *owner)
+static void io_setup(struct ditto_disk_io *io, struct ditto_disk *disk,
+		     void (*release)(struct bio *bio), ditto_disk_done_fn done, void *owner)
 {
-	struct disk_io *io = mempool_alloc(&io_pool, GFP_NOIO);
-
-	memset(io, 0, sizeof(*io));
+	INIT_LIST_HEAD(&io->link);
 	io->disk = disk;
+	io->release = release;
 	io->done = done;
 	io->owner = owner;
-	return io;
 }
 
 /* Return: false where the disk has failed; whoever gives it up finds all others. */
-static bool io_begin(struct disk_io *io)
+static bool io_begin(struct ditto_disk_io *io)
 {
 	struct ditto_disk *disk = io->disk;
 	bool failed;
@@ -143,39 +159,42 @@ static bool io_begin(struct disk_io *io)
 	spin_unlock_irq(&disk->lock);
 	if (!failed)
 		return true;
-	io->done(io->owner, io->bio, BLK_STS_IOERR);
-	mempool_free(io, &io_pool);
+	io_tell(io, BLK_STS_IOERR);
 	return false;
 }
 
 void ditto_disk_submit(struct ditto_disk *disk, struct bio *bio, void (*release)(struct bio *bio),
 		       ditto_disk_done_fn done, void *owner)
 {
-	struct disk_io *io = io_new(disk, done, owner);
+	struct ditto_disk_io *io = io_of(bio);
 
-	io->bio = bio;
-	io->release = release;
+	io_setup(io, disk, release, done, owner);
 	bio->bi_end_io = io_end_io;
-	bio->bi_private = io;
 	if (io_begin(io))
 		submit_bio_noacct(bio);
+}
+
+struct bio *ditto_disk_flush_bio(struct block_device *bdev, blk_opf_t opf)
+{
+	return bio_alloc_bioset(bdev, 0, opf, GFP_NOIO, &flush_set);
 }
 
 void ditto_disk_zero(struct ditto_disk *disk, u64 start, u64 size, ditto_disk_done_fn done,
 		     void *owner)
 {
-	struct disk_io *io = io_new(disk, done, owner);
+	struct zero_io *zero = mempool_alloc(&zero_pool, GFP_NOIO);
 
-	io->bdev = disk->backing.bdev;
-	io->start = start;
-	io->size = size;
-	INIT_WORK(&io->work, zero_work);
-	if (io_begin(io))
-		queue_work(zero_wq, &io->work);
+	io_setup(&zero->io, disk, NULL, done, owner);
+	zero->bdev = disk->backing.bdev;
+	zero->start = start;
+	zero->size = size;
+	INIT_WORK(&zero->work, zero_work);
+	if (io_begin(&zero->io))
+		queue_work(zero_wq, &zero->work);
 }
 
 /* Under the lock: from here on it is its own. */
-static void io_give_up(struct disk_io *io)
+static void io_give_up(struct ditto_disk_io *io)
 {
 	list_del_init(&io->link);
 	ditto_disk_get(io->disk);
@@ -184,13 +203,13 @@ static void io_give_up(struct disk_io *io)
 u32 ditto_disk_give_up(struct ditto_disk *disk)
 {
 	ditto_disk_done_fn done;
-	struct disk_io *io;
+	struct ditto_disk_io *io;
 	u32 count = 0;
 	void *owner;
 
 	for (;;) {
 		spin_lock_irq(&disk->lock);
-		io = list_first_entry_or_null(&disk->under_way, struct disk_io, link);
+		io = list_first_entry_or_null(&disk->under_way, struct ditto_disk_io, link);
 		if (io) {
 			done = io->done;
 			owner = io->owner;
@@ -207,7 +226,7 @@ u32 ditto_disk_give_up(struct ditto_disk *disk)
 
 bool ditto_disk_forsake(struct ditto_disk *disk, void *owner)
 {
-	struct disk_io *io;
+	struct ditto_disk_io *io;
 	unsigned long flags;
 	bool found = false;
 
@@ -227,25 +246,31 @@ int ditto_disk_io_init(void)
 {
 	int err;
 
-	io_cache = KMEM_CACHE(disk_io, 0);
-	if (!io_cache)
+	zero_cache = KMEM_CACHE(zero_io, 0);
+	if (!zero_cache)
 		return -ENOMEM;
-	err = mempool_init_slab_pool(&io_pool, POOL_IOS, io_cache);
+	err = mempool_init_slab_pool(&zero_pool, POOL_ZEROES, zero_cache);
 	if (err)
 		goto no_pool;
+	err = bioset_init(&flush_set, POOL_FLUSHES, DITTO_DISK_IO_PAD, 0);
+	if (err)
+		goto no_set;
 	zero_wq = alloc_workqueue("ditto_zero", WQ_MEM_RECLAIM, 0);
 	if (zero_wq)
 		return 0;
 	err = -ENOMEM;
-	mempool_exit(&io_pool);
+	bioset_exit(&flush_set);
+no_set:
+	mempool_exit(&zero_pool);
 no_pool:
-	kmem_cache_destroy(io_cache);
+	kmem_cache_destroy(zero_cache);
 	return err;
 }
 
 void ditto_disk_io_exit(void)
 {
 	destroy_workqueue(zero_wq);
-	mempool_exit(&io_pool);
-	kmem_cache_destroy(io_cache);
+	bioset_exit(&flush_set);
+	mempool_exit(&zero_pool);
+	kmem_cache_destroy(zero_cache);
 }

@@ -11,7 +11,8 @@
 #ifndef DITTO_DISK_IO_H
 #define DITTO_DISK_IO_H
 
-#include <linux/blk_types.h>
+#include <linux/bio.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 struct ditto_disk;
@@ -26,17 +27,43 @@ struct ditto_disk;
 typedef void (*ditto_disk_done_fn)(void *owner, struct bio *bio, blk_status_t status);
 
 /**
+ * struct ditto_disk_io - what the disk has been given: front padding of the bio
+ * @link: in the disk's list, under its lock; empty once it is given up
+ * @disk: with a reference once it is given up
+ * @release: frees @bio; NULL for zeroes, whose bio is never submitted
+ * @done: told of the end
+ * @owner: for @done
+ * @bio: last
+ */
+struct ditto_disk_io {
+	struct list_head link;
+	struct ditto_disk *disk;
+	void (*release)(struct bio *bio);
+	ditto_disk_done_fn done;
+	void *owner;
+	struct bio bio;
+};
+
+/* Front padding of the bio_sets of all bios that come here: giving takes no memory. */
+#define DITTO_DISK_IO_PAD	offsetof(struct ditto_disk_io, bio)
+
+/**
  * ditto_disk_submit() - have the disk do @bio
- * @bio: for a device of @disk, over pages of our own or none
+ * @bio: for a device of @disk, over pages of our own or none, with DITTO_DISK_IO_PAD
  * @release: frees it where nobody is left who would
  *
- * Where the disk has failed it ends before this returns.
- * Context: process, GFP_NOIO.
+ * Where the disk has failed it ends before this returns. Context: process.
  */
 void ditto_disk_submit(struct ditto_disk *disk, struct bio *bio, void (*release)(struct bio *bio),
 		       ditto_disk_done_fn done, void *owner);
 
-/* The same for zeroes, bytes [@start, @start + @size) of the backing device. */
+/* A bio that only flushes, freed by bio_put(). May sleep until a disk has done another. */
+struct bio *ditto_disk_flush_bio(struct block_device *bdev, blk_opf_t opf);
+
+/*
+ * The same as ditto_disk_submit() for zeroes, bytes [@start, @start + @size) of the
+ * backing device. May sleep until a disk has made others.
+ */
 void ditto_disk_zero(struct ditto_disk *disk, u64 start, u64 size, ditto_disk_done_fn done,
 		     void *owner);
 

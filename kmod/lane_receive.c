@@ -68,7 +68,6 @@ static int refuse(struct ditto_lane *lane, const char *what,
 	return -EPROTO;
 }
 
-/* The header is complete: where does the payload go? */
 static int accept_header(struct ditto_lane *lane)
 {
 	struct ditto_connection *conn = lane->conn;
@@ -88,23 +87,34 @@ static int accept_header(struct ditto_lane *lane)
 	rx->sequence++;
 	rx->have = 0;
 	rx->in_payload = true;
+	rx->placed = false;
 	rx->left = rx->header.length;
 	trace_ditto_receive(conn, &rx->header);
+	return 0;
+}
+
+/* Where does the payload go? Return: 0, -EAGAIN where there is no memory now, -EPROTO. */
+static int place_payload(struct ditto_lane *lane)
+{
+	struct ditto_connection *conn = lane->conn;
+	struct ditto_lane_rx *rx = &lane->rx;
+
 	if (rx->header.type == DITTO_WIRE_WRITE || rx->header.type == DITTO_WIRE_EXTENT) {
-		rx->item = ditto_applier_item(&conn->res->applier, conn, &rx->header);
-		if (!rx->item) {
-			ditto_connection_fail(conn, false, "%s without START",
-					      ditto_wire_type_name(rx->header.type));
-			return -EPROTO;
-		}
-		rx->data = rx->item->bio;
+		struct ditto_item *item = ditto_applier_item(&conn->res->applier, conn,
+							     &rx->header);
+
+		if (IS_ERR(item))
+			return PTR_ERR(item);
+		rx->item = item;
+		rx->data = item->bio;
 	} else if (rx->header.type == DITTO_WIRE_READ_DATA) {
-		rx->data = ditto_remote_read_room(conn, &rx->header);
-		if (!rx->data) {
-			ditto_connection_fail(conn, false, "READ_DATA: nobody has asked");
-			return -EPROTO;
-		}
+		struct bio *data = ditto_remote_read_room(conn, &rx->header);
+
+		if (IS_ERR(data))
+			return PTR_ERR(data);
+		rx->data = data;
 	}
+	rx->placed = true;
 	if (rx->data) {
 		iov_iter_bvec(&rx->iter, ITER_DEST, rx->data->bi_io_vec, rx->data->bi_vcnt,
 			      rx->left);
@@ -133,28 +143,83 @@ static int check_payload(struct ditto_lane *lane)
 	return -EPROTO;
 }
 
+static int refuse_payload(struct ditto_lane *lane)
+{
+	const struct ditto_wire_header *header = &lane->rx.header;
+
+	if (header->type == DITTO_WIRE_READ_DATA)
+		ditto_connection_fail(lane->conn, false, "READ_DATA: nobody has asked");
+	else
+		ditto_connection_fail(lane->conn, false, "%s without START",
+				      ditto_wire_type_name(header->type));
+	return -EPROTO;
+}
+
+/*
+ * There is no memory now. The lane looks again before long; nothing waits meanwhile:
+ * what is received on the others may be what gives memory back.
+ */
+static int try_later(struct ditto_lane *lane)
+{
+	ditto_connection_kick_later(lane->conn);
+	return -EAGAIN;
+}
+
+/* Return: 1 when it is complete, 0 when a part has come, or an errno. */
+static int receive_header(struct ditto_lane *lane)
+{
+	struct ditto_lane_rx *rx = &lane->rx;
+	struct kvec vec = { rx->head + rx->have, sizeof(rx->head) - rx->have };
+	struct iov_iter iter;
+	int ret;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, vec.iov_len);
+	ret = receive(lane, &iter);
+	if (ret <= 0)
+		return ret ? ret : -ECONNRESET;
+	rx->have += ret;
+	if (rx->have < sizeof(rx->head))
+		return 0;
+	ret = accept_header(lane);
+	return ret ? ret : 1;
+}
+
+/* All of a message is there. Return: 0 or an errno; -EAGAIN: it is still to be done. */
+static int execute(struct ditto_lane *lane)
+{
+	struct ditto_lane_rx *rx = &lane->rx;
+	struct ditto_item *item = rx->item;
+	struct bio *data = rx->data;
+	int ret;
+
+	rx->item = NULL;
+	rx->data = NULL;
+	if (rx->header.type == DITTO_WIRE_READ_DATA)
+		ret = ditto_remote_read_data(lane->conn, &rx->header, data);
+	else
+		ret = ditto_message_execute(lane->conn, &rx->header, rx->small, item);
+	if (ret != -EAGAIN)
+		rx->in_payload = false;
+	return ret;
+}
+
 /* Return: 1 when a message is complete, 0 when a part has come, or an errno. */
 static int receive_part(struct ditto_lane *lane)
 {
 	struct ditto_lane_rx *rx = &lane->rx;
-	struct ditto_item *item;
-	struct bio *data;
 	int ret;
 
 	if (!rx->in_payload) {
-		struct kvec vec = { rx->head + rx->have, sizeof(rx->head) - rx->have };
-		struct iov_iter iter;
-
-		iov_iter_kvec(&iter, ITER_DEST, &vec, 1, vec.iov_len);
-		ret = receive(lane, &iter);
+		ret = receive_header(lane);
 		if (ret <= 0)
-			return ret ? ret : -ECONNRESET;
-		rx->have += ret;
-		if (rx->have < sizeof(rx->head))
-			return 0;
-		ret = accept_header(lane);
-		if (ret)
 			return ret;
+	}
+	if (!rx->placed) {
+		ret = place_payload(lane);
+		if (ret == -EAGAIN)
+			return try_later(lane);
+		if (ret)
+			return refuse_payload(lane);
 	}
 	while (rx->left) {
 		ret = receive(lane, &rx->iter);
@@ -165,16 +230,9 @@ static int receive_part(struct ditto_lane *lane)
 	ret = check_payload(lane);
 	if (ret)
 		return ret;
-	rx->in_payload = false;
-	item = rx->item;
-	data = rx->data;
-	rx->item = NULL;
-	rx->data = NULL;
-	if (rx->header.type == DITTO_WIRE_READ_DATA) {
-		ret = ditto_remote_read_data(lane->conn, &rx->header, data);
-		return ret ? ret : 1;
-	}
-	ret = ditto_message_execute(lane->conn, &rx->header, rx->small, item);
+	ret = execute(lane);
+	if (ret == -EAGAIN)
+		return try_later(lane);
 	return ret ? ret : 1;
 }
 

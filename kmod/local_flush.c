@@ -31,7 +31,6 @@ struct local_flush {
 
 static struct kmem_cache *flush_cache;
 static mempool_t flush_pool;
-static struct bio_set flush_set;
 static struct workqueue_struct *flush_wq;
 
 /*
@@ -96,7 +95,7 @@ bool ditto_local_flush(struct ditto_resource *res, struct bio *user)
 	flush->res = res;
 	flush->user = user;
 	INIT_WORK(&flush->work, failed_work);
-	bio = bio_alloc_bioset(bdev, 0, user->bi_opf, GFP_NOIO, &flush_set);
+	bio = ditto_disk_flush_bio(bdev, user->bi_opf);
 	bio->bi_ioprio = user->bi_ioprio;
 	flush->start = bio_start_io_acct(user);
 	ditto_disk_submit(res->disk, bio, bio_put, flush_done, flush);
@@ -113,15 +112,10 @@ int ditto_local_flush_init(void)
 	err = mempool_init_slab_pool(&flush_pool, POOL_FLUSHES, flush_cache);
 	if (err)
 		goto no_pool;
-	err = bioset_init(&flush_set, POOL_FLUSHES, 0, 0);
-	if (err)
-		goto no_set;
 	flush_wq = alloc_workqueue("ditto_flush", WQ_MEM_RECLAIM, 0);
 	if (flush_wq)
 		return 0;
 	err = -ENOMEM;
-	bioset_exit(&flush_set);
-no_set:
 	mempool_exit(&flush_pool);
 no_pool:
 	kmem_cache_destroy(flush_cache);
@@ -131,7 +125,6 @@ no_pool:
 void ditto_local_flush_exit(void)
 {
 	destroy_workqueue(flush_wq);
-	bioset_exit(&flush_set);
 	mempool_exit(&flush_pool);
 	kmem_cache_destroy(flush_cache);
 }

@@ -14,9 +14,9 @@ static void read_done(void *owner, struct bio *bio, blk_status_t status)
 	read->done(read);
 }
 
-void ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk,
-			   u64 start, u32 size, bool guarding,
-			   void (*done)(struct ditto_local_read *read))
+int ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk,
+			  u64 start, u32 size, bool guarding,
+			  void (*done)(struct ditto_local_read *read))
 {
 	memset(read, 0, sizeof(*read));
 	INIT_LIST_HEAD(&read->reader.ready);
@@ -25,7 +25,9 @@ void ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *dis
 	read->reader.guarding = guarding;
 	read->disk = disk;
 	read->done = done;
-	read->bio = ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ, start, size);
+	read->bio = ditto_payload_try(DITTO_PAYLOAD_SOURCE, disk->backing.bdev, REQ_OP_READ,
+				      start, size);
+	return read->bio ? 0 : -ENOMEM;
 }
 
 void ditto_local_read_submit(struct ditto_reader *reader)

@@ -29,10 +29,13 @@ struct ditto_local_read {
 	void (*done)(struct ditto_local_read *read);
 };
 
-/* Set up a read of @size bytes, at most 1 MiB. May sleep for memory. */
-void ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk,
-			   u64 start, u32 size, bool guarding,
-			   void (*done)(struct ditto_local_read *read));
+/*
+ * Set up a read of @size bytes, at most 1 MiB. At once. Return: 0; -ENOMEM, with the rest
+ * set up.
+ */
+int ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk,
+			  u64 start, u32 size, bool guarding,
+			  void (*done)(struct ditto_local_read *read));
 
 /* The core says that @reader may read now. */
 void ditto_local_read_submit(struct ditto_reader *reader);

@@ -2,6 +2,7 @@
 #include <linux/module.h>
 #include <net/genetlink.h>
 
+#include "answer.h"
 #include "applier.h"
 #include "compare.h"
 #include "connection.h"
@@ -56,6 +57,9 @@ static int __init ditto_init(void)
 	err = ditto_remote_read_init();
 	if (err)
 		goto no_remote_read;
+	err = ditto_answer_init();
+	if (err)
+		goto no_answer;
 	err = ditto_connection_init();
 	if (err)
 		goto no_connection;
@@ -78,6 +82,8 @@ no_resource:
 no_device:
 	ditto_connection_exit();
 no_connection:
+	ditto_answer_exit();
+no_answer:
 	ditto_remote_read_exit();
 no_remote_read:
 	ditto_verify_exit();
@@ -109,6 +115,7 @@ static void __exit ditto_exit(void)
 	ditto_debug_exit();
 	ditto_device_exit();
 	ditto_connection_exit();
+	ditto_answer_exit();
 	ditto_remote_read_exit();
 	ditto_verify_exit();
 	ditto_syncer_exit();

@@ -238,6 +238,12 @@ static int get_word(struct ditto_connection *conn, const struct ditto_wire_heade
 	return 0;
 }
 
+static int refuse_item(struct ditto_connection *conn, const struct ditto_wire_header *header,
+		       int err)
+{
+	return err == -EAGAIN ? err : protocol(conn, header, "without START");
+}
+
 static int do_entry(struct ditto_connection *conn, const struct ditto_wire_header *header,
 		    const u8 *payload, struct ditto_item *item)
 {
@@ -247,8 +253,8 @@ static int do_entry(struct ditto_connection *conn, const struct ditto_wire_heade
 
 	if (!item)
 		item = ditto_applier_item(app, conn, header);
-	if (!item)
-		return protocol(conn, header, "without START");
+	if (IS_ERR(item))
+		return refuse_item(conn, header, PTR_ERR(item));
 	if (get_word(conn, header, payload, &word, &why)) {
 		ditto_item_free(item);
 		return complain(conn, header, &why);
@@ -268,9 +274,8 @@ static int do_extent_sums(struct ditto_connection *conn, const struct ditto_wire
 	struct ditto_item *item = ditto_applier_item(app, conn, header);
 	struct ditto_wire_complaint why;
 
-	if (!item)
-		return protocol(conn, header, "without START");
-	item->sums = kmalloc(sizeof(*item->sums), GFP_NOIO | __GFP_NOFAIL);
+	if (IS_ERR(item))
+		return refuse_item(conn, header, PTR_ERR(item));
 	if (ditto_wire_get_sums(payload, header->length, header->offset, header->size,
 				item->sums, &why)) {
 		ditto_item_free(item);
@@ -334,9 +339,9 @@ static int do_bitmap(struct ditto_connection *conn, const struct ditto_wire_head
 static int do_verify_ask(struct ditto_connection *conn, const struct ditto_wire_header *header,
 			 const u8 *payload)
 {
-	if (ditto_verify_ask(conn, header))
-		return protocol(conn, header, "without START");
-	return 0;
+	int err = ditto_verify_ask(conn, header);
+
+	return err && err != -EAGAIN ? protocol(conn, header, "without START") : err;
 }
 
 static int do_verify_sums(struct ditto_connection *conn, const struct ditto_wire_header *header,
@@ -364,9 +369,9 @@ static int do_read_at(struct ditto_connection *conn, const struct ditto_wire_hea
 static int do_read(struct ditto_connection *conn, const struct ditto_wire_header *header,
 		   const u8 *payload)
 {
-	if (ditto_answer_begin(conn, header))
-		return protocol(conn, header, "too many at once");
-	return 0;
+	int err = ditto_answer_begin(conn, header);
+
+	return err && err != -EAGAIN ? protocol(conn, header, "too many at once") : err;
 }
 
 static int do_read_failed(struct ditto_connection *conn, const struct ditto_wire_header *header,

@@ -2,19 +2,11 @@
 #include "pages.h"
 
 #include <linux/local_lock.h>
-#include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
 #include "compat.h"
-#include "core/wire.h"
-
-/*
- * Pages that are there even when the machine has no memory left: enough for the
- * two largest writes. Whatever comes back fills this reserve first.
- */
-#define RESERVE		(2 * (DITTO_WIRE_MAX_WRITE >> PAGE_SHIFT))
 
 /* So many are kept, of those that nobody uses and of those in use by the network. */
 #define KEPT_MOST	((8u << 20) >> PAGE_SHIFT)
@@ -51,7 +43,6 @@ struct store {
 	u32 busy_count;
 };
 
-static mempool_t reserve;
 static DEFINE_PER_CPU(struct cpu_pages, cpu_pages) = {
 	.lock = INIT_LOCAL_LOCK(lock),
 };
@@ -143,9 +134,52 @@ struct page *ditto_pages_try(void)
 	return page ?: alloc_page(GFP_NOWAIT | __GFP_NOWARN);
 }
 
-struct page *ditto_pages_wait(void)
+/* Under the reserve's lock: those that the network has let go of meanwhile. */
+static void sort_reserve(struct ditto_reserve *reserve)
 {
-	return mempool_alloc(&reserve, GFP_NOIO);
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &reserve->busy, lru) {
+		if (!is_ours(page))
+			continue;
+		list_move_tail(&page->lru, &reserve->free);
+		reserve->busy_count--;
+		reserve->free_count++;
+	}
+}
+
+struct page *ditto_reserve_take(struct ditto_reserve *reserve)
+{
+	struct page *page;
+	unsigned long flags;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	if (!reserve->free_count)
+		sort_reserve(reserve);
+	page = pop(&reserve->free, &reserve->free_count);
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return page;
+}
+
+/* Return: false where it is full. */
+static bool refill_reserve(struct ditto_reserve *reserve, struct page *page, bool ours)
+{
+	unsigned long flags;
+	bool room;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	room = reserve->free_count + reserve->busy_count < reserve->most;
+	if (room && ours) {
+		list_add(&page->lru, &reserve->free);
+		reserve->free_count++;
+	} else if (room) {
+		list_add_tail(&page->lru, &reserve->busy);
+		reserve->busy_count++;
+	}
+	if (room)
+		wake_up(&reserve->wait);
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return room;
 }
 
 static bool may_keep(const struct page *page)
@@ -196,14 +230,14 @@ static bool keep_busy(struct page *page)
 	return room;
 }
 
-void ditto_pages_put(struct page *page)
+void ditto_pages_put(struct page *page, struct ditto_reserve *reserve)
 {
 	bool ours = is_ours(page);
 
-	/* Somebody may wait for it: mempool_free() wakes them. */
-	if (ours && READ_ONCE(reserve.curr_nr) < reserve.min_nr)
-		mempool_free(page, &reserve);
-	else if (!may_keep(page))
+	/* Nobody takes from a reserve but while there is no memory. */
+	if (!ditto_reserve_full(reserve) && refill_reserve(reserve, page, ours))
+		return;
+	if (!may_keep(page))
 		put_page(page);
 	else if (ours)
 		keep(page);
@@ -242,17 +276,41 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	return count ?: SHRINK_STOP;
 }
 
+int ditto_reserve_init(struct ditto_reserve *reserve, u32 most)
+{
+	struct page *page;
+
+	spin_lock_init(&reserve->lock);
+	INIT_LIST_HEAD(&reserve->free);
+	INIT_LIST_HEAD(&reserve->busy);
+	init_waitqueue_head(&reserve->wait);
+	reserve->free_count = 0;
+	reserve->busy_count = 0;
+	for (reserve->most = 0; reserve->most < most; reserve->most++) {
+		page = alloc_page(GFP_KERNEL);
+		if (!page) {
+			ditto_reserve_exit(reserve);
+			return -ENOMEM;
+		}
+		list_add(&page->lru, &reserve->free);
+		reserve->free_count++;
+	}
+	return 0;
+}
+
+void ditto_reserve_exit(struct ditto_reserve *reserve)
+{
+	struct page *page;
+
+	while ((page = pop(&reserve->free, &reserve->free_count)) ||
+	       (page = pop(&reserve->busy, &reserve->busy_count)))
+		put_page(page);
+}
+
 int ditto_pages_init(void)
 {
-	int err = mempool_init_page_pool(&reserve, RESERVE, 0);
-
-	if (err)
-		return err;
 	shrinker = ditto_shrinker_new("ditto-pages", shrink_count, shrink_scan);
-	if (shrinker)
-		return 0;
-	mempool_exit(&reserve);
-	return -ENOMEM;
+	return shrinker ? 0 : -ENOMEM;
 }
 
 void ditto_pages_exit(void)
@@ -267,5 +325,4 @@ void ditto_pages_exit(void)
 			__free_page(cpu->pages[--cpu->count]);
 	}
 	drop(ULONG_MAX);
-	mempool_exit(&reserve);
 }

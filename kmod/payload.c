@@ -6,6 +6,8 @@
 #include <linux/mutex.h>
 #include <linux/string.h>
 
+#include "core/wire.h"
+#include "disk_io.h"
 #include "pages.h"
 
 /*
@@ -23,21 +25,55 @@
  * The rest of a page behind the end of the bio is in no bio_vec.
  */
 
-/* Bios that are there even when the machine has no memory left. */
-#define POOL_BIOS	64
-
-static struct bio_set payload_set;
-
-/*
- * Two writers that each wait for the pages that the other one holds would wait
- * for ever: whoever has to wait takes this first.
+/**
+ * struct payload_pool - what there is of a kind even when the machine has no memory left
+ * @pages: enough for the largest bio, so that one at a time always gets on
+ * @bios: whose front padding is a struct ditto_disk_io
+ * @turn: two that each wait for the pages that the other one holds would wait for
+ *	ever: whoever has to wait takes this first
  */
-static DEFINE_MUTEX(pool_wait);
+struct payload_pool {
+	struct ditto_reserve pages;
+	struct bio_set bios;
+	struct mutex turn;
+};
 
-static bool try_add_pages(struct bio *bio, u32 bytes, u32 *done, struct page *(*get)(void))
+/**
+ * struct pool_size - how much that is
+ * @pages: twice the largest where users wait for it
+ * @bios: how many may be under way at a time then
+ */
+struct pool_size {
+	u32 pages;
+	u32 bios;
+};
+
+#define LARGEST		(DITTO_WIRE_MAX_WRITE >> PAGE_SHIFT)
+
+static const struct pool_size sizes[DITTO_PAYLOAD_KINDS] = {
+	[DITTO_PAYLOAD_LEG]	= { 2 * LARGEST, 32 },
+	[DITTO_PAYLOAD_APPLY]	= { 2 * LARGEST, 32 },
+	[DITTO_PAYLOAD_SOURCE]	= { LARGEST, 8 },
+	[DITTO_PAYLOAD_TARGET]	= { LARGEST, 8 },
+};
+
+/* Parts of extents: only a local disk has them. */
+#define POOL_PARTS	16
+/* How often one that waits for pages looks whether the network still has them. */
+#define LOOK_MS		10
+
+static struct payload_pool pools[DITTO_PAYLOAD_KINDS];
+static struct bio_set part_set;
+
+static struct payload_pool *pool_of(const struct bio *bio)
+{
+	return container_of(bio->bi_pool, struct payload_pool, bios);
+}
+
+static bool take_pages(struct bio *bio, u32 bytes, u32 *done, struct ditto_reserve *reserve)
 {
 	while (*done < bytes) {
-		struct page *page = get();
+		struct page *page = reserve ? ditto_reserve_take(reserve) : ditto_pages_try();
 		u32 len = min_t(u32, bytes - *done, PAGE_SIZE);
 
 		if (!page)
@@ -48,26 +84,65 @@ static bool try_add_pages(struct bio *bio, u32 bytes, u32 *done, struct page *(*
 	return true;
 }
 
-struct bio *ditto_payload_alloc(struct block_device *bdev, blk_opf_t opf, u64 offset, u32 bytes)
+static struct bio *bio_new(struct payload_pool *pool, struct block_device *bdev, blk_opf_t opf,
+			   u64 offset, u32 bytes, gfp_t gfp)
 {
-	struct bio *bio = bio_alloc_bioset(bdev, DIV_ROUND_UP(bytes, PAGE_SIZE), opf, GFP_NOIO,
-					   &payload_set);
+	struct bio *bio = bio_alloc_bioset(bdev, DIV_ROUND_UP(bytes, PAGE_SIZE), opf, gfp,
+					   &pool->bios);
+
+	if (bio)
+		bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
+	return bio;
+}
+
+/* One at a time takes from the reserve, so that what it waits for has all its pages. */
+static void wait_for_pages(struct payload_pool *pool, struct bio *bio, u32 bytes, u32 *done)
+{
+	struct ditto_reserve *reserve = &pool->pages;
+
+	mutex_lock(&pool->turn);
+	while (!take_pages(bio, bytes, done, NULL) && !take_pages(bio, bytes, done, reserve))
+		wait_event_timeout(reserve->wait, READ_ONCE(reserve->free_count),
+				   msecs_to_jiffies(LOOK_MS));
+	mutex_unlock(&pool->turn);
+}
+
+struct bio *ditto_payload_alloc(enum ditto_payload_kind kind, struct block_device *bdev,
+				blk_opf_t opf, u64 offset, u32 bytes)
+{
+	struct payload_pool *pool = &pools[kind];
+	struct bio *bio = bio_new(pool, bdev, opf, offset, bytes, GFP_NOIO);
 	u32 done = 0;
 
-	bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
-	if (try_add_pages(bio, bytes, &done, ditto_pages_try))
-		return bio;
-	mutex_lock(&pool_wait);
-	try_add_pages(bio, bytes, &done, ditto_pages_wait);
-	mutex_unlock(&pool_wait);
+	if (!take_pages(bio, bytes, &done, NULL))
+		wait_for_pages(pool, bio, bytes, &done);
 	return bio;
+}
+
+struct bio *ditto_payload_try(enum ditto_payload_kind kind, struct block_device *bdev,
+			      blk_opf_t opf, u64 offset, u32 bytes)
+{
+	struct payload_pool *pool = &pools[kind];
+	struct bio *bio = bio_new(pool, bdev, opf, offset, bytes, GFP_NOWAIT | __GFP_NOWARN);
+	u32 done = 0;
+
+	if (!bio || take_pages(bio, bytes, &done, NULL) ||
+	    take_pages(bio, bytes, &done, &pool->pages))
+		return bio;
+	ditto_payload_free(bio);
+	return NULL;
+}
+
+bool ditto_payload_short(enum ditto_payload_kind kind)
+{
+	return !ditto_reserve_full(&pools[kind].pages);
 }
 
 struct bio *ditto_payload_part(const struct bio *bio, u32 from, u32 bytes)
 {
 	u32 pages = DIV_ROUND_UP(from % PAGE_SIZE + bytes, PAGE_SIZE);
 	struct bio *part = bio_alloc_bioset(bio->bi_bdev, pages, bio->bi_opf, GFP_NOIO,
-					    &payload_set);
+					    &part_set);
 
 	part->bi_iter.bi_sector = bio->bi_iter.bi_sector + (from >> SECTOR_SHIFT);
 	while (bytes) {
@@ -84,10 +159,11 @@ struct bio *ditto_payload_part(const struct bio *bio, u32 from, u32 bytes)
 
 void ditto_payload_free(struct bio *bio)
 {
+	struct ditto_reserve *reserve = &pool_of(bio)->pages;
 	unsigned int i;
 
 	for (i = 0; i < bio->bi_vcnt; i++)
-		ditto_pages_put(bio->bi_io_vec[i].bv_page);
+		ditto_pages_put(bio->bi_io_vec[i].bv_page, reserve);
 	bio_put(bio);
 }
 
@@ -150,20 +226,53 @@ bool ditto_payload_zero(const struct bio *bio)
 	return true;
 }
 
-int ditto_payload_init(void)
+static int pool_init(struct payload_pool *pool, const struct pool_size *size)
 {
-	int err = ditto_pages_init();
+	int err = ditto_reserve_init(&pool->pages, size->pages);
 
 	if (err)
 		return err;
-	err = bioset_init(&payload_set, POOL_BIOS, 0, BIOSET_NEED_BVECS);
+	err = bioset_init(&pool->bios, size->bios, DITTO_DISK_IO_PAD, BIOSET_NEED_BVECS);
 	if (err)
-		ditto_pages_exit();
+		ditto_reserve_exit(&pool->pages);
+	mutex_init(&pool->turn);
+	return err;
+}
+
+/* Those of the first @count kinds. */
+static void pools_exit(int count)
+{
+	while (count--) {
+		mutex_destroy(&pools[count].turn);
+		bioset_exit(&pools[count].bios);
+		ditto_reserve_exit(&pools[count].pages);
+	}
+}
+
+int ditto_payload_init(void)
+{
+	int err = ditto_pages_init();
+	int kind;
+
+	if (err)
+		return err;
+	for (kind = 0; kind < DITTO_PAYLOAD_KINDS; kind++) {
+		err = pool_init(&pools[kind], &sizes[kind]);
+		if (err)
+			goto no_pools;
+	}
+	err = bioset_init(&part_set, POOL_PARTS, DITTO_DISK_IO_PAD, BIOSET_NEED_BVECS);
+	if (!err)
+		return 0;
+no_pools:
+	pools_exit(kind);
+	ditto_pages_exit();
 	return err;
 }
 
 void ditto_payload_exit(void)
 {
-	bioset_exit(&payload_set);
+	bioset_exit(&part_set);
+	pools_exit(DITTO_PAYLOAD_KINDS);
 	ditto_pages_exit();
 }

@@ -225,13 +225,17 @@ struct bio *ditto_remote_read_room(struct ditto_connection *conn,
 				   const struct ditto_wire_header *header)
 {
 	struct ditto_resource *res = conn->res;
+	struct bio *data;
 	bool known;
 
 	spin_lock_irq(&res->remote.lock);
 	known = asked(conn, header);
 	spin_unlock_irq(&res->remote.lock);
-	return known ? ditto_payload_alloc(res->disk->backing.bdev, REQ_OP_READ, header->offset,
-					   header->size) : NULL;
+	if (!known)
+		return ERR_PTR(-EPROTO);
+	data = ditto_payload_try(DITTO_PAYLOAD_TARGET, res->disk->backing.bdev, REQ_OP_READ,
+				 header->offset, header->size);
+	return data ?: ERR_PTR(-EAGAIN);
 }
 
 /* It is nobody's but the caller's from now on; NULL where nobody has asked. */

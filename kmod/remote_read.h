@@ -84,7 +84,10 @@ bool ditto_remote_read_possible(const struct ditto_resource *res);
 /* Have @read served by a peer; it ends in ditto_device_read_end(). Any context. */
 void ditto_remote_read_submit(struct ditto_remote_read *read);
 
-/* Pages for the payload of a READ_DATA, or NULL where nobody has asked for it. */
+/*
+ * Pages for the payload of a READ_DATA, at once. Return: -EPROTO where nobody has asked
+ * for it, -EAGAIN where there is no memory now.
+ */
 struct bio *ditto_remote_read_room(struct ditto_connection *conn,
 				   const struct ditto_wire_header *header);
 /* It has come, in @data, which is taken over. Return: 0, -EPROTO. */

@@ -236,7 +236,7 @@ static void make_copy(struct ditto_request *req)
 	struct bio *user = req->user;
 	struct bio *local;
 
-	local = ditto_payload_alloc(req->res->disk->backing.bdev,
+	local = ditto_payload_alloc(DITTO_PAYLOAD_LEG, req->res->disk->backing.bdev,
 				    REQ_OP_WRITE | (user->bi_opf & LOCAL_FLAGS),
 				    req->entry.range.start, user->bi_iter.bi_size);
 	ditto_payload_copy(local, user);
@@ -316,6 +316,9 @@ bool ditto_request_enter(struct ditto_request *req, bool *ready)
  * Only a write that has followers is copied. Whether it has is known for sure
  * under the lock, where nothing can be copied: look, copy, look again.
  *
+ * One that has to wait for room in the log gives its copy back where memory is short:
+ * those before it may wait for that, and it for them.
+ *
  * Return: may it be submitted to the local disk now?
  */
 static bool request_add(struct ditto_request *req)
@@ -329,13 +332,18 @@ static bool request_add(struct ditto_request *req)
 	ditto_stream_out_init(&out);
 	for (;;) {
 		spin_lock_irqsave(&res->stream_lock, flags);
-		if (!data || req->own_pages || !res->stream.active)
+		if (!data || req->own_pages || (!res->stream.active && req->local))
 			break;
 		spin_unlock_irqrestore(&res->stream_lock, flags);
 		make_copy(req);
 	}
-	if (ditto_request_enter(req, &ready) && req->begun)
-		ditto_pace_write_begins(&res->pace, req->begun);
+	if (ditto_request_enter(req, &ready)) {
+		if (req->begun)
+			ditto_pace_write_begins(&res->pace, req->begun);
+	} else if (req->own_pages && ditto_payload_short(DITTO_PAYLOAD_LEG)) {
+		ditto_request_free_local(req);
+		req->own_pages = false;
+	}
 	if (res->stream.listed > READ_ONCE(max_records))
 		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
 	spin_unlock_irqrestore(&res->stream_lock, flags);

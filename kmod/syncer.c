@@ -18,7 +18,11 @@
 #include "request.h"
 #include "resource.h"
 
+/* A resync goes on with these where there is no memory, one large extent at a time. */
 #define POOL_EXTENTS	64
+#define POOL_SUMS	8
+/* How soon it looks for memory again. */
+#define LATER_MS	20
 /* What is written anew so often, and cannot be read then, will never be. */
 #define AGAIN_ROUNDS	3u
 
@@ -52,6 +56,7 @@ struct ditto_extent_io {
 
 static struct kmem_cache *extent_cache;
 static mempool_t extent_pool;
+static mempool_t sums_pool;
 static struct workqueue_struct *syncer_wq;
 
 static void free_data(struct ditto_extent_io *io)
@@ -59,7 +64,8 @@ static void free_data(struct ditto_extent_io *io)
 	if (io->read.bio)
 		ditto_payload_free(io->read.bio);
 	io->read.bio = NULL;
-	kfree(io->sums);
+	if (io->sums)
+		mempool_free(io->sums, &sums_pool);
 	io->sums = NULL;
 }
 
@@ -172,32 +178,84 @@ static bool plan_next(struct ditto_peer *peer, struct ditto_extent_io *io)
 	return true;
 }
 
+/*
+ * What it takes to read an extent that has been taken from the plan, and to make its
+ * checksums. Return: false where there is no memory now.
+ */
+static bool add_room(struct ditto_extent_io *io)
+{
+	struct ditto_peer *peer = io->peer;
+
+	if (io->extent.compare) {
+		io->sums = mempool_alloc(&sums_pool, GFP_NOWAIT | __GFP_NOWARN);
+		if (!io->sums)
+			return false;
+		io->sums->shift = peer->bits.shift;
+	}
+	return !ditto_local_read_init(&io->read, peer->res->disk, io->extent.start,
+				      io->extent.size, true, extent_read);
+}
+
+/* There is no memory for it: it goes back, unless its plan has ended meanwhile. */
+static void extent_give_back(struct ditto_extent_io *io)
+{
+	struct ditto_peer *peer = io->peer;
+	struct ditto_resource *res = peer->res;
+	bool running;
+
+	spin_lock_irq(&res->stream_lock);
+	running = peer->sync.running;
+	if (running) {
+		ditto_resync_abandon(&peer->sync.plan, &io->extent);
+		ditto_pace_dropped(&res->pace, &io->parcel, ktime_get_ns());
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (running) {
+		refcount_dec(&io->ref);
+		queue_delayed_work(syncer_wq, &peer->sync.work, msecs_to_jiffies(LATER_MS));
+	}
+	/* As if it had been sent: what reads it took is told, too. */
+	ditto_syncer_sent(io);
+}
+
+/* An extent with nothing in it yet. Return: NULL where there is none now. */
+static struct ditto_extent_io *extent_new(struct ditto_peer *peer)
+{
+	struct ditto_extent_io *io = mempool_alloc(&extent_pool, GFP_NOWAIT | __GFP_NOWARN);
+	bool taken;
+
+	if (!io) {
+		queue_delayed_work(syncer_wq, &peer->sync.work, msecs_to_jiffies(LATER_MS));
+		return NULL;
+	}
+	memset(io, 0, sizeof(*io));
+	refcount_set(&io->ref, 2);
+	io->peer = peer;
+	INIT_WORK(&io->work, sums_work);
+	spin_lock_irq(&peer->res->stream_lock);
+	taken = plan_next(peer, io);
+	spin_unlock_irq(&peer->res->stream_lock);
+	if (taken)
+		return io;
+	mempool_free(io, &extent_pool);
+	return NULL;
+}
+
 /* Take the next extent from the plan. Return: false when there is none now. */
 static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 {
 	struct ditto_resource *res = peer->res;
-	struct ditto_extent_io *io = mempool_alloc(&extent_pool, GFP_NOIO);
-	bool taken, ready = false;
+	struct ditto_extent_io *io = extent_new(peer);
+	bool ready = false;
 
-	memset(io, 0, sizeof(*io));
-	refcount_set(&io->ref, 2);
-	spin_lock_irq(&res->stream_lock);
-	taken = plan_next(peer, io);
-	spin_unlock_irq(&res->stream_lock);
-	if (!taken) {
-		mempool_free(io, &extent_pool);
+	if (!io)
+		return false;
+	atomic_inc(&peer->sync.reads);
+	io->conn = ditto_connection_get(conn);
+	if (!add_room(io)) {
+		extent_give_back(io);
 		return false;
 	}
-	atomic_inc(&peer->sync.reads);
-	io->peer = peer;
-	INIT_WORK(&io->work, sums_work);
-	if (io->extent.compare) {
-		io->sums = kmalloc(sizeof(*io->sums), GFP_NOIO | __GFP_NOFAIL);
-		io->sums->shift = peer->bits.shift;
-	}
-	io->conn = ditto_connection_get(conn);
-	ditto_local_read_init(&io->read, res->disk, io->extent.start,
-			      io->extent.size, true, extent_read);
 	spin_lock_irq(&res->stream_lock);
 	if (peer->sync.running) {
 		ready = ditto_stream_read_begin(&res->stream, &io->read.reader);
@@ -328,8 +386,15 @@ static void again_work(struct work_struct *work)
 	struct ditto_extent_io *io = container_of(work, struct ditto_extent_io, work);
 	struct ditto_device *dev = io->peer->res->device;
 
-	io->again = ditto_payload_alloc(dev->disk->part0, REQ_OP_READ, io->extent.start,
-					io->extent.size);
+	io->again = ditto_payload_try(DITTO_PAYLOAD_SOURCE, dev->disk->part0, REQ_OP_READ,
+				      io->extent.start, io->extent.size);
+	if (!io->again) {
+		/* A later round of the resync comes back to it. */
+		extent_abandon(io);
+		ditto_gate_leave(&dev->gate);
+		ditto_syncer_sent(io);
+		return;
+	}
 	io->again->bi_private = io;
 	io->again->bi_end_io = again_end_io;
 	ditto_device_read(dev, io->again);
@@ -619,10 +684,15 @@ int ditto_syncer_init(void)
 	err = mempool_init_slab_pool(&extent_pool, POOL_EXTENTS, extent_cache);
 	if (err)
 		goto no_pool;
+	err = mempool_init_kmalloc_pool(&sums_pool, POOL_SUMS, sizeof(struct ditto_wire_sums));
+	if (err)
+		goto no_sums;
 	syncer_wq = alloc_workqueue("ditto_syncer", WQ_MEM_RECLAIM, 0);
 	if (syncer_wq)
 		return 0;
 	err = -ENOMEM;
+	mempool_exit(&sums_pool);
+no_sums:
 	mempool_exit(&extent_pool);
 no_pool:
 	kmem_cache_destroy(extent_cache);
@@ -632,6 +702,7 @@ no_pool:
 void ditto_syncer_exit(void)
 {
 	destroy_workqueue(syncer_wq);
+	mempool_exit(&sums_pool);
 	mempool_exit(&extent_pool);
 	kmem_cache_destroy(extent_cache);
 }

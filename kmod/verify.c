@@ -24,6 +24,8 @@
 #define TRIES		5u
 /* Questions of one peer that may wait here; it has WINDOW under way. */
 #define ASKS		(4 * WINDOW)
+/* How soon memory is looked for again. */
+#define LATER_MS	20
 
 /**
  * struct ditto_verify_item - an extent under comparison
@@ -53,7 +55,7 @@ struct ditto_verify_item {
 	u32 sums[BLOCKS];
 };
 
-/* A question of the Primary, on the Secondary. */
+/* A question of the Primary, on the Secondary, with all that answering it takes. */
 struct ditto_verify_ask {
 	struct list_head link;
 	struct ditto_connection *conn;
@@ -64,6 +66,7 @@ struct ditto_verify_ask {
 	u64 position;
 	u64 offset;
 	u32 size;
+	__le32 sums[BLOCKS];
 };
 
 static struct workqueue_struct *verify_wq;
@@ -90,7 +93,7 @@ static void item_read(struct ditto_local_read *read)
 	spin_lock_irqsave(&res->stream_lock, flags);
 	list_add_tail(&item->read_link, &res->verify.read);
 	/* Once the lock is dropped, the item may end, and the resource go. */
-	queue_work(verify_wq, &res->verify.work);
+	mod_delayed_work(verify_wq, &res->verify.work, 0);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
 }
 
@@ -101,7 +104,6 @@ static void item_start(struct ditto_verify_item *item)
 
 	item->tries++;
 	item->spoiled = false;
-	ditto_local_read_init(&item->read, res->disk, item->start, item->size, false, item_read);
 	spin_lock_irq(&res->stream_lock);
 	item->number = ++res->verify.number;
 	ready = ditto_stream_read_begin(&res->stream, &item->read.reader);
@@ -110,30 +112,67 @@ static void item_start(struct ditto_verify_item *item)
 		ditto_local_read_submit(&item->read.reader);
 }
 
-/* A new extent; false where there is none, or enough are under way. */
+static void item_free(struct ditto_verify_item *item)
+{
+	if (item && item->read.bio)
+		ditto_payload_free(item->read.bio);
+	kfree(item);
+}
+
+/* Room for a local read of it; it waits for nothing. Return: 0, -ENOMEM. */
+static int item_room(struct ditto_verify_item *item)
+{
+	return ditto_local_read_init(&item->read, item->res->disk, item->start, item->size, false,
+				     item_read);
+}
+
+/* Under stream_lock: the next extent. Return: false where none is to begin now. */
+static bool item_place(struct ditto_verify_item *item)
+{
+	struct ditto_verify *v = &item->res->verify;
+	u64 bytes = v->running ? item->res->device->bytes : 0;
+
+	if (v->cursor >= bytes || v->inflight >= WINDOW)
+		return false;
+	item->start = v->cursor;
+	item->size = min_t(u64, EXTENT, bytes - v->cursor);
+	return true;
+}
+
+/* A new extent; false where there is none, or enough are under way, or there is no memory. */
 static bool item_next(struct ditto_resource *res)
 {
 	struct ditto_verify *v = &res->verify;
-	struct ditto_verify_item *item;
-	u64 bytes;
+	struct ditto_verify_item *item = kzalloc(sizeof(*item), GFP_NOWAIT | __GFP_NOWARN);
+	bool more, begun = false;
 
-	item = kzalloc(sizeof(*item), GFP_NOIO | __GFP_NOFAIL);
+	if (!item)
+		goto later;
 	item->res = res;
 	spin_lock_irq(&res->stream_lock);
-	bytes = v->running ? res->device->bytes : 0;
-	if (v->cursor >= bytes || v->inflight >= WINDOW) {
-		spin_unlock_irq(&res->stream_lock);
-		kfree(item);
-		return false;
-	}
-	item->start = v->cursor;
-	item->size = min_t(u64, EXTENT, bytes - v->cursor);
-	v->cursor += item->size;
-	v->inflight++;
-	list_add_tail(&item->link, &v->items);
+	more = item_place(item);
 	spin_unlock_irq(&res->stream_lock);
-	item_start(item);
-	return true;
+	if (more && item_room(item))
+		goto later;
+	spin_lock_irq(&res->stream_lock);
+	/* It may have been stopped meanwhile. */
+	if (more && v->cursor == item->start) {
+		v->cursor += item->size;
+		v->inflight++;
+		list_add_tail(&item->link, &v->items);
+		begun = true;
+	}
+	spin_unlock_irq(&res->stream_lock);
+	if (begun) {
+		item_start(item);
+		return true;
+	}
+	item_free(item);
+	return more;
+later:
+	item_free(item);
+	queue_delayed_work(verify_wq, &v->work, msecs_to_jiffies(LATER_MS));
+	return false;
 }
 
 /* All have answered: try again, or let it go. */
@@ -148,6 +187,10 @@ static void item_end(struct ditto_verify_item *item)
 	item->read.bio = NULL;
 	spin_lock_irq(&res->stream_lock);
 	ditto_stream_read_end(&res->stream, &item->read.reader);
+	spin_unlock_irq(&res->stream_lock);
+	/* Without memory to try again it counts as one that did not help. */
+	again = again && !item_room(item);
+	spin_lock_irq(&res->stream_lock);
 	if (!again) {
 		for (i = 0; item->spoiled && i < DITTO_MAX_NODES; i++)
 			if (res->verify.peers & BIT(i) && res->peers[i])
@@ -155,14 +198,14 @@ static void item_end(struct ditto_verify_item *item)
 		list_del(&item->link);
 		res->verify.done += item->size;
 		res->verify.inflight--;
-		queue_work(verify_wq, &res->verify.work);
+		mod_delayed_work(verify_wq, &res->verify.work, 0);
 	}
 	spin_unlock_irq(&res->stream_lock);
 	if (again) {
 		item_start(item);
 		return;
 	}
-	kfree(item);
+	item_free(item);
 }
 
 static void item_ask(struct ditto_verify_item *item)
@@ -235,7 +278,7 @@ static void item_asked(struct ditto_verify_item *item)
 
 static void verify_work(struct work_struct *work)
 {
-	struct ditto_verify *v = container_of(work, struct ditto_verify, work);
+	struct ditto_verify *v = container_of(work, struct ditto_verify, work.work);
 	struct ditto_resource *res = container_of(v, struct ditto_resource, verify);
 	struct ditto_verify_item *item, *next;
 	bool ended;
@@ -249,7 +292,8 @@ static void verify_work(struct work_struct *work)
 	while (item_next(res))
 		cond_resched();
 	spin_lock_irq(&res->stream_lock);
-	ended = v->running && !v->inflight;
+	/* Not while it waits for memory only. */
+	ended = v->running && !v->inflight && v->cursor >= res->device->bytes;
 	if (ended)
 		v->running = false;
 	spin_unlock_irq(&res->stream_lock);
@@ -373,7 +417,7 @@ int ditto_verify_begin(struct ditto_resource *res, struct netlink_ext_ack *extac
 		res->peers[i]->verify_ranges_count = 0;
 	}
 	spin_unlock_irq(&res->stream_lock);
-	queue_work(verify_wq, &v->work);
+	mod_delayed_work(verify_wq, &v->work, 0);
 	return 0;
 }
 
@@ -387,7 +431,7 @@ void ditto_verify_stop(struct ditto_resource *res)
 		res->verify.cursor = U64_MAX;
 	spin_unlock_irq(&res->stream_lock);
 	if (running)
-		queue_work(verify_wq, &res->verify.work);
+		mod_delayed_work(verify_wq, &res->verify.work, 0);
 }
 
 u64 ditto_verify_rate(struct ditto_resource *res)
@@ -406,7 +450,7 @@ u64 ditto_verify_rate(struct ditto_resource *res)
 
 void ditto_verify_shutdown(struct ditto_resource *res)
 {
-	cancel_work_sync(&res->verify.work);
+	cancel_delayed_work_sync(&res->verify.work);
 }
 
 static void ask_free(struct ditto_verify_ask *ask)
@@ -448,20 +492,18 @@ static void answer_work(struct work_struct *work)
 		.size = ask->size,
 	};
 	u32 i, count = blocks_of(ask->size);
-	__le32 *sums;
 
 	if (ask->status && READ_ONCE(ask->conn->res->disk->failed)) {
 		ask_done(ask);
 		return;
 	}
-	sums = kcalloc(count, sizeof(*sums), GFP_NOIO | __GFP_NOFAIL);
 	if (ask->status)
 		header.flags = answer_unreadable(ask);
 	for (i = 0; i < count && !ask->status; i++)
-		sums[i] = cpu_to_le32(block_sum(ask->bio, i, ask->size -
-						i * DITTO_WIRE_VERIFY_BLOCK));
-	ditto_connection_send(ask->conn, DITTO_LANE_CONTROL, &header, sums, count * sizeof(*sums));
-	kfree(sums);
+		ask->sums[i] = cpu_to_le32(block_sum(ask->bio, i, ask->size -
+						     i * DITTO_WIRE_VERIFY_BLOCK));
+	ditto_connection_send(ask->conn, DITTO_LANE_CONTROL, &header, ask->sums,
+			      count * sizeof(ask->sums[0]));
 	ask_done(ask);
 }
 
@@ -480,7 +522,15 @@ int ditto_verify_ask(struct ditto_connection *conn, const struct ditto_wire_head
 	struct ditto_verify_ask *ask, *other;
 	u32 count = 0;
 
-	ask = kzalloc(sizeof(*ask), GFP_NOIO | __GFP_NOFAIL);
+	ask = kzalloc(sizeof(*ask), GFP_NOWAIT | __GFP_NOWARN);
+	if (!ask)
+		return -EAGAIN;
+	ask->bio = ditto_payload_try(DITTO_PAYLOAD_TARGET, conn->res->disk->backing.bdev,
+				     REQ_OP_READ, header->offset, header->size);
+	if (!ask->bio) {
+		kfree(ask);
+		return -EAGAIN;
+	}
 	INIT_WORK(&ask->work, answer_work);
 	ask->conn = ditto_connection_get(conn);
 	ask->number = header->epoch;
@@ -512,12 +562,12 @@ void ditto_verify_answer(struct ditto_applier *app)
 			list_move_tail(&ask->link, &due);
 	spin_unlock_irq(&app->lock);
 	list_for_each_entry_safe(ask, next, &due, link) {
-		struct ditto_disk *disk = ask->conn->res->disk;
+		struct bio *bio = ask->bio;
 
+		/* The disk's, until it says otherwise. */
+		ask->bio = NULL;
 		atomic_inc(&app->answers);
-		ditto_disk_submit(disk, ditto_payload_alloc(disk->backing.bdev, REQ_OP_READ,
-							    ask->offset, ask->size),
-				  ditto_payload_free, answer_read, ask);
+		ditto_disk_submit(ask->conn->res->disk, bio, ditto_payload_free, answer_read, ask);
 	}
 }
 
@@ -539,7 +589,7 @@ void ditto_verify_setup(struct ditto_verify *v)
 {
 	INIT_LIST_HEAD(&v->items);
 	INIT_LIST_HEAD(&v->read);
-	INIT_WORK(&v->work, verify_work);
+	INIT_DELAYED_WORK(&v->work, verify_work);
 }
 
 int ditto_verify_init(void)

@@ -48,7 +48,7 @@ struct ditto_verify {
 	u64 rate;
 	u64 rate_done;
 	unsigned long rate_at;
-	struct work_struct work;
+	struct delayed_work work;
 };
 
 void ditto_verify_setup(struct ditto_verify *v);
@@ -72,7 +72,7 @@ void ditto_verify_lost(struct ditto_resource *res, u32 node);
 int ditto_verify_sums(struct ditto_connection *conn, const struct ditto_wire_header *header,
 		      const u8 *payload);
 
-/* A question, on the Secondary. Return: 0, -EPROTO. */
+/* A question, on the Secondary. Return: 0, -EPROTO; -EAGAIN: no memory for it now. */
 int ditto_verify_ask(struct ditto_connection *conn, const struct ditto_wire_header *header);
 
 /* Answer the questions whose position has come; process context. */
