@@ -44,16 +44,19 @@ static void send(struct ditto_resource *res, const struct event *e)
 
 	if (!genl_has_listeners(&ditto_genl_family, res->net, 0))
 		return;
-	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
-	if (!skb)
+	/* Whoever has conf does not wait for memory: those who listen hear that one is lost. */
+	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, DITTO_GFP_CONF);
+	if (!skb) {
+		genl_set_err(&ditto_genl_family, res->net, 0, 0, -ENOBUFS);
 		return;
+	}
 	header = genlmsg_put(skb, 0, 0, &ditto_genl_family, 0, DITTO_CMD_EVENT);
 	if (!header || put_event(skb, res, e)) {
 		nlmsg_free(skb);
 		return;
 	}
 	genlmsg_end(skb, header);
-	genlmsg_multicast_netns(&ditto_genl_family, res->net, skb, 0, 0, GFP_NOIO);
+	genlmsg_multicast_netns(&ditto_genl_family, res->net, skb, 0, 0, DITTO_GFP_CONF);
 }
 
 void ditto_event_plain(struct ditto_resource *res, struct ditto_peer *peer, u32 event)

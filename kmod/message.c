@@ -178,6 +178,8 @@ static int do_ack(struct ditto_connection *conn, const struct ditto_wire_header 
 				 res->stream.followers[conn->peer->node_id].from) ? -EPROTO :
 	      ditto_stream_acked(&res->stream, conn->peer->node_id, ack.received, ack.written,
 				 ack.durable, &out);
+	if (unlikely(res->short_of_records))
+		ditto_request_fold(res, &out);
 	if (out.unfolded)
 		ditto_account_unfold(&res->account, conn->peer->node_id);
 	ditto_request_hold(res, &out);

@@ -40,7 +40,7 @@ int ditto_peer_new(struct ditto_resource *res, u32 node_id, const char *name,
 	if (res->peers[node_id])
 		return ditto_refuse(extack, -EEXIST, "node id %u is peer %s already", node_id,
 				    res->peers[node_id]->name);
-	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
+	peer = kzalloc(sizeof(*peer), DITTO_GFP_CONF);
 	if (!peer)
 		return -ENOMEM;
 	kref_init(&peer->ref);

@@ -50,7 +50,9 @@ struct ditto_request *ditto_repair_begin(struct ditto_resource *res, u64 start, 
 
 	if (!IS_ALIGNED(start | size, bdev_physical_block_size(res->disk->backing.bdev)))
 		return NULL;
-	req = ditto_request_new(res, DITTO_ENTRY_WRITE, 0);
+	req = ditto_request_try(res, DITTO_ENTRY_WRITE, 0);
+	if (!req)
+		return NULL;
 	req->repairs = true;
 	req->own_pages = true;
 	req->entry.range.start = start;

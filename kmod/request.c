@@ -17,7 +17,18 @@
 #include "syncer.h"
 #include "trace.h"
 
+/*
+ * Records of users' writes. One that waits for another waits for what is on its way,
+ * and that for peers and disks, which are given up in time. What is only to become
+ * durable is folded meanwhile.
+ */
 #define POOL_REQUESTS	256
+/*
+ * And of what the state machine has to say, which holds conf: those above may wait
+ * for just that. To lose a disk takes two, each gone when those that are left have
+ * it or are lost themselves: enough to lose all of them at once.
+ */
+#define POOL_WORDS	(2 * DITTO_MAX_NODES)
 /* How many records one more write folds, at most, where there are too many. */
 #define FOLD_BATCH	64
 
@@ -31,6 +42,7 @@ MODULE_PARM_DESC(max_records,
 		 "Records of writes in flight, for each resource: where there are more, bits stand in for those that peers only have to make durable");
 
 static struct bio_set request_set;
+static struct bio_set word_set;
 /* Local legs that wait for another write, and those that may sleep. */
 static struct workqueue_struct *submit_wq;
 
@@ -69,35 +81,44 @@ static void folded(void *arg, u32 node, u64 start, u64 size)
 	}
 }
 
-/* Memory is short: do not wait for what only a peer can free. */
-static void fold_all(struct ditto_resource *res)
+void ditto_request_fold(struct ditto_resource *res, struct ditto_stream_out *out)
 {
-	struct ditto_stream_out out;
-
-	ditto_stream_out_init(&out);
-	spin_lock_irq(&res->stream_lock);
-	ditto_stream_fold(&res->stream, U32_MAX, folded, res, &out);
-	spin_unlock_irq(&res->stream_lock);
-	ditto_request_dispatch(res, &out);
+	lockdep_assert_held(&res->stream_lock);
+	ditto_stream_fold(&res->stream, U32_MAX, folded, res, out);
 }
 
-static struct bio *alloc_clone(struct ditto_resource *res, struct bio *user, gfp_t gfp)
+/* What a record is made of: a clone of @user, or an empty one for NULL. */
+static struct bio *request_alloc(struct ditto_resource *res, struct bio *user, gfp_t gfp)
 {
 	if (user)
 		return bio_alloc_clone(res->disk->backing.bdev, user, gfp, &request_set);
 	return bio_alloc_bioset(NULL, 0, 0, gfp, &request_set);
 }
 
-/* With a clone of @user, or an empty one for NULL. */
-static struct ditto_request *request_alloc(struct ditto_resource *res, struct bio *user)
+/* Memory is short: do not wait for what only a peer can free. */
+static struct bio *request_wait(struct ditto_resource *res, struct bio *user)
 {
-	struct bio *clone = alloc_clone(res, user, GFP_NOWAIT | __GFP_NOWARN);
+	struct ditto_stream_out out;
+	struct bio *clone;
 
-	if (!clone) {
-		fold_all(res);
-		clone = alloc_clone(res, user, GFP_NOIO);
-	}
-	return container_of(clone, struct ditto_request, clone);
+	ditto_stream_out_init(&out);
+	spin_lock_irq(&res->stream_lock);
+	/* From here on acknowledgements fold, too. */
+	res->short_of_records++;
+	ditto_request_fold(res, &out);
+	spin_unlock_irq(&res->stream_lock);
+	ditto_request_dispatch(res, &out);
+	clone = request_alloc(res, user, GFP_NOIO);
+	spin_lock_irq(&res->stream_lock);
+	res->short_of_records--;
+	spin_unlock_irq(&res->stream_lock);
+	return clone;
+}
+
+/* Those that the state machine puts there, and cannot do without. */
+static bool is_word(u8 kind)
+{
+	return kind == DITTO_ENTRY_ROSTER || kind == DITTO_ENTRY_JOIN || kind == DITTO_ENTRY_ABSENT;
 }
 
 void ditto_request_free_local(struct ditto_request *req)
@@ -263,10 +284,10 @@ static void request_hot(struct ditto_region_user *user)
 	}
 }
 
-static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u32 flags,
-					 struct bio *user)
+static struct ditto_request *request_setup(struct bio *clone, struct ditto_resource *res,
+					   u8 kind, u32 flags)
 {
-	struct ditto_request *req = request_alloc(res, user);
+	struct ditto_request *req = container_of(clone, struct ditto_request, clone);
 
 	memset(req, 0, offsetof(struct ditto_request, clone));
 	refcount_set(&req->ref, 1);
@@ -278,9 +299,26 @@ static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u3
 	return req;
 }
 
+static struct ditto_request *request_new(struct ditto_resource *res, u8 kind, u32 flags,
+					 struct bio *user)
+{
+	struct bio *clone = request_alloc(res, user, GFP_NOWAIT | __GFP_NOWARN);
+
+	return request_setup(clone ?: request_wait(res, user), res, kind, flags);
+}
+
 struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32 flags)
 {
-	return request_new(res, kind, flags, NULL);
+	if (!is_word(kind))
+		return request_new(res, kind, flags, NULL);
+	return request_setup(bio_alloc_bioset(NULL, 0, 0, GFP_NOIO, &word_set), res, kind, flags);
+}
+
+struct ditto_request *ditto_request_try(struct ditto_resource *res, u8 kind, u32 flags)
+{
+	struct bio *clone = request_alloc(res, NULL, GFP_NOWAIT | __GFP_NOWARN);
+
+	return clone ? request_setup(clone, res, kind, flags) : NULL;
 }
 
 /*
@@ -430,17 +468,23 @@ void ditto_request_roster(struct ditto_resource *res, u8 kind,
 	add_own_now(req);
 }
 
-/* Return: false behind the end of the bitmap. */
-static bool add_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins, u64 *from)
+/* Return: 1, 0 behind the end of the bitmap, -ENOMEM. */
+static int add_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins, u64 *from)
 {
-	struct ditto_request *req = ditto_request_new(res, DITTO_ENTRY_BITS, DITTO_ENTRYF_URGENT);
+	struct ditto_request *req = ditto_request_try(res, DITTO_ENTRY_BITS, DITTO_ENTRYF_URGENT);
 	struct ditto_wire_bits piece = { .node = peer->node_id };
 	u64 words[DITTO_WIRE_BITS_MOST / 64];
 	struct ditto_stream_out out;
 	bool more;
 
+	if (!req)
+		return -ENOMEM;
 	req->joins = joins;
-	req->bits = kmalloc(DITTO_WIRE_BITS_BYTES + sizeof(words), GFP_NOIO | __GFP_NOFAIL);
+	req->bits = kmalloc(DITTO_WIRE_BITS_BYTES + sizeof(words), DITTO_GFP_CONF);
+	if (!req->bits) {
+		ditto_request_put(req);
+		return -ENOMEM;
+	}
 	ditto_stream_out_init(&out);
 	spin_lock_irq(&res->stream_lock);
 	/* As it is at this position: writes that come later say themselves what they set. */
@@ -458,12 +502,28 @@ static bool add_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 jo
 	return more;
 }
 
-void ditto_request_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins)
+int ditto_request_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins)
 {
 	u64 from = 0;
+	int more;
 
-	while (add_bits(res, peer, joins, &from))
+	do {
+		more = add_bits(res, peer, joins, &from);
 		cond_resched();
+	} while (more > 0);
+	return more;
+}
+
+/* They are told when they come back. */
+static void drop_followers(struct ditto_resource *res)
+{
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++)
+		if (res->peers[i] && res->peers[i]->connection &&
+		    test_bit(DITTO_CONN_STREAMING, &res->peers[i]->connection->flags))
+			ditto_connection_fail(res->peers[i]->connection, false,
+					      "no memory to tell it what others lack");
 }
 
 void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size)
@@ -473,7 +533,11 @@ void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size
 
 	for (; size; start += part, size -= part) {
 		part = min_t(u64, size, DITTO_WIRE_MAX_RANGE);
-		req = ditto_request_new(res, DITTO_ENTRY_SET, DITTO_ENTRYF_URGENT);
+		req = ditto_request_try(res, DITTO_ENTRY_SET, DITTO_ENTRYF_URGENT);
+		if (!req) {
+			drop_followers(res);
+			return;
+		}
 		req->absent.node = node;
 		req->absent.durable = 0;
 		req->entry.range.start = start;
@@ -657,15 +721,22 @@ int ditto_request_init(void)
 
 	if (err)
 		return err;
+	err = bioset_init(&word_set, POOL_WORDS, offsetof(struct ditto_request, clone), 0);
+	if (err)
+		goto no_words;
 	submit_wq = alloc_workqueue("ditto_submit", WQ_MEM_RECLAIM, 0);
 	if (submit_wq)
 		return 0;
+	err = -ENOMEM;
+	bioset_exit(&word_set);
+no_words:
 	bioset_exit(&request_set);
-	return -ENOMEM;
+	return err;
 }
 
 void ditto_request_exit(void)
 {
 	destroy_workqueue(submit_wq);
+	bioset_exit(&word_set);
 	bioset_exit(&request_set);
 }

@@ -110,15 +110,22 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user);
 void ditto_request_roster(struct ditto_resource *res, u8 kind,
 			  const struct ditto_wire_roster *roster, u32 joins);
 
-/* All of a peer's bitmap for the follower @joins, piece by piece; under conf. */
-void ditto_request_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins);
+/*
+ * All of a peer's bitmap for the follower @joins, piece by piece; under conf. It waits
+ * for no memory: what it needs may be held by those whose loss waits for conf.
+ * Return: 0, -ENOMEM: @joins does not know it all.
+ */
+int ditto_request_bits(struct ditto_resource *res, struct ditto_peer *peer, u32 joins);
 
-/* @node lacks [@start, @start + @size): tell all followers; under conf. */
+/*
+ * @node lacks [@start, @start + @size): tell all followers; under conf. Where there is
+ * no memory for that they are lost instead, and told when they come back.
+ */
 void ditto_request_set(struct ditto_resource *res, u32 node, u64 start, u64 size);
 
 /*
  * An ABSENT to be added with ditto_request_add_absent() in one step with the
- * follower's end, or put where no follower is left. May sleep for memory.
+ * follower's end, or put where no follower is left. From a reserve of its own.
  */
 struct ditto_request *ditto_request_absent(struct ditto_resource *res, u32 node);
 /* Under stream_lock; what @out gets is the caller's to dispatch. */
@@ -131,6 +138,8 @@ void ditto_request_add_absent(struct ditto_request *req, u64 durable,
 
 /* Without a range, a user and a local leg; may sleep for memory. */
 struct ditto_request *ditto_request_new(struct ditto_resource *res, u8 kind, u32 flags);
+/* The same at once, or NULL; not for a ROSTER, JOIN or ABSENT. */
+struct ditto_request *ditto_request_try(struct ditto_resource *res, u8 kind, u32 flags);
 
 /* @local is the local leg; over pages of our own where own_pages says so. */
 void ditto_request_set_local(struct ditto_request *req, struct bio *local);
@@ -172,6 +181,12 @@ u32 ditto_request_give_up(struct ditto_resource *res);
 
 /* Submits what has become ready; the resource's submit_work. */
 void ditto_request_submit_work(struct work_struct *work);
+
+/*
+ * Let bits stand in for all that peers only have to make durable: somebody waits for
+ * their records. Under stream_lock; what @out gets is the caller's to dispatch.
+ */
+void ditto_request_fold(struct ditto_resource *res, struct ditto_stream_out *out);
 
 /* Wake the senders of all followers; under stream_lock. */
 void ditto_request_kick(struct ditto_resource *res);

@@ -69,6 +69,7 @@ struct ditto_options {
  * @stream: under stream_lock; it has followers only on a Primary
  * @account: what this node knows of the others' copies; under stream_lock
  * @regions: which regions of the local disk are hot
+ * @short_of_records: how many wait for one, under stream_lock
  * @submit: entries (by ready) that may go to the local disk now, under stream_lock
  * @submit_readers: readers (by ready) that may read the local disk now
  * @submit_work: does it
@@ -115,6 +116,7 @@ struct ditto_resource {
 	struct ditto_stream stream;
 	struct ditto_account account;
 	struct ditto_regions regions;
+	u32 short_of_records;
 	struct list_head submit;
 	struct list_head submit_readers;
 	struct list_head roster_done;
@@ -161,6 +163,13 @@ static inline struct ditto_resource *ditto_resource_get(struct ditto_resource *r
 	return res;
 }
 void ditto_resource_put(struct ditto_resource *res);
+
+/*
+ * For memory that is asked for under conf while writes may be under way, and for what
+ * can be said later: it fails where others would wait. A peer whose loss would give
+ * memory back is only lost by one who has conf.
+ */
+#define DITTO_GFP_CONF	(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
 
 /*
  * Take conf. Memory asked for under it is never found by writing to a device: a

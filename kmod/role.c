@@ -68,7 +68,7 @@ static int check_promotion(struct ditto_resource *res, bool force, struct netlin
 	enum ditto_promotion why;
 	u32 connected = 0, who = 0, i;
 
-	theirs = kcalloc(DITTO_MAX_NODES, sizeof(*theirs), GFP_KERNEL);
+	theirs = kcalloc(DITTO_MAX_NODES, sizeof(*theirs), DITTO_GFP_CONF);
 	if (!theirs)
 		return -ENOMEM;
 	ditto_state_mine(res, &mine);

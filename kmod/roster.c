@@ -155,14 +155,16 @@ static bool resync_finished(struct ditto_peer *peer)
  * The one that joins is told what all others lack: from here on it knows as
  * much as we do.
  */
-static void tell_bits(struct ditto_peer *peer)
+static int tell_bits(struct ditto_peer *peer)
 {
 	struct ditto_resource *res = peer->res;
+	int err = 0;
 	u32 i;
 
-	for (i = 0; i < DITTO_MAX_NODES; i++)
+	for (i = 0; i < DITTO_MAX_NODES && !err; i++)
 		if (res->peers[i] && !(res->disk->md.roster & BIT(i)))
-			ditto_request_bits(res, res->peers[i], peer->node_id);
+			err = ditto_request_bits(res, res->peers[i], peer->node_id);
+	return err;
 }
 
 void ditto_roster_join(struct ditto_peer *peer)
@@ -189,7 +191,12 @@ void ditto_roster_join(struct ditto_peer *peer)
 		return;
 	}
 	peer->sync.joining = true;
-	tell_bits(peer);
+	if (tell_bits(peer)) {
+		/* It has not heard of it, and leaves again. */
+		ditto_connection_fail(peer->connection, false,
+				      "no memory to tell it what others lack");
+		return;
+	}
 	fill_roster(res, &roster, md->generation);
 	ditto_request_roster(res, DITTO_ENTRY_JOIN, &roster, peer->node_id);
 }

@@ -229,7 +229,10 @@ static const char *check_start(struct ditto_peer *peer, const struct ditto_wire_
 	return NULL;
 }
 
-/* A target tells its source what it knows itself to differ in. */
+/*
+ * A target tells its source what it knows itself to differ in. Where there is no memory
+ * for that the connection fails: it comes back.
+ */
 static void send_bitmap(struct ditto_peer *peer)
 {
 	struct ditto_resource *res = peer->res;
@@ -240,9 +243,12 @@ static void send_bitmap(struct ditto_peer *peer)
 	bool more;
 	u8 *buf;
 
-	words = kmalloc(DITTO_WIRE_BITS_MOST / 8, GFP_NOIO | __GFP_NOFAIL);
-	buf = kmalloc(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8, GFP_NOIO | __GFP_NOFAIL);
-	for (;;) {
+	words = kmalloc(DITTO_WIRE_BITS_MOST / 8, DITTO_GFP_CONF);
+	buf = kmalloc(DITTO_WIRE_BITS_BYTES + DITTO_WIRE_BITS_MOST / 8, DITTO_GFP_CONF);
+	if (!words || !buf)
+		ditto_connection_fail(peer->connection, false,
+				      "no memory to tell it where this copy differs");
+	while (!test_bit(DITTO_CONN_FAILED, &peer->connection->flags)) {
 		spin_lock_irq(&res->stream_lock);
 		more = ditto_account_pack(&peer->bits, &from, &piece, words);
 		spin_unlock_irq(&res->stream_lock);
