@@ -21,14 +21,12 @@
 #include "syncer.h"
 #include "trace.h"
 
-#define POOL_MESSAGES	32
 /* How soon one looks for memory again. */
 #define LATER_MS	10
 /* Turns of one run of the work before others get the CPU. */
 #define WORK_BUDGET	64
 
 static struct workqueue_struct *connection_wq;
-static mempool_t message_pool;
 
 void ditto_connection_kick(struct ditto_connection *conn)
 {
@@ -274,7 +272,7 @@ static void free_messages(struct ditto_connection *conn)
 
 	for (i = 0; i < DITTO_LANES; i++) {
 		list_for_each_entry_safe(message, next, &conn->lanes[i].queue, link)
-			mempool_free(message, &message_pool);
+			mempool_free(message, &conn->messages);
 		INIT_LIST_HEAD(&conn->lanes[i].queue);
 	}
 }
@@ -316,12 +314,18 @@ static void connection_free(struct kref *ref)
 struct ditto_connection *ditto_connection_new(struct ditto_peer *peer, u64 cookie, const int *fds,
 					      struct netlink_ext_ack *extack)
 {
-	struct ditto_connection *conn = kvzalloc(sizeof(*conn), GFP_KERNEL);
+	struct ditto_connection *conn = kvzalloc(sizeof(*conn), DITTO_GFP_CONF);
 	int err = 0;
 	u8 i;
 
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
+	if (mempool_init_node(&conn->messages, DITTO_MESSAGES_RESERVED, mempool_kmalloc,
+			      mempool_kfree, (void *)sizeof(struct ditto_message),
+			      DITTO_GFP_CONF, NUMA_NO_NODE)) {
+		kvfree(conn);
+		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&conn->ref);
 	conn->peer = ditto_peer_get(peer);
 	conn->res = peer->res;
@@ -414,12 +418,24 @@ void ditto_connection_unpark(struct ditto_connection *conn)
 	ditto_connection_kick(conn);
 }
 
+static struct ditto_message *message_new(struct ditto_connection *conn)
+{
+	struct ditto_message *message = mempool_alloc(&conn->messages, GFP_NOWAIT | __GFP_NOWARN);
+
+	return message ?: kmalloc(sizeof(*message), DITTO_GFP_CONF);
+}
+
 void ditto_connection_send(struct ditto_connection *conn, u8 lane,
 			   const struct ditto_wire_header *header, const void *payload,
 			   u32 length)
 {
-	struct ditto_message *message = mempool_alloc(&message_pool, GFP_NOIO);
+	struct ditto_message *message = message_new(conn);
 
+	if (!message) {
+		ditto_connection_fail(conn, false, "no memory for one more message, of %u",
+				      READ_ONCE(conn->lanes[lane].queued));
+		return;
+	}
 	message->header = *header;
 	message->header.length = length;
 	if (length)
@@ -454,7 +470,7 @@ bool ditto_connection_take(struct ditto_connection *conn, u8 lane, struct ditto_
 		return false;
 	*header = message->header;
 	memcpy(payload, message->payload, message->header.length);
-	mempool_free(message, &message_pool);
+	mempool_free(message, &conn->messages);
 	return true;
 }
 
@@ -479,21 +495,12 @@ void ditto_connection_bye(struct ditto_connection *conn, enum ditto_wire_bye why
 
 int ditto_connection_init(void)
 {
-	int err = mempool_init_kmalloc_pool(&message_pool, POOL_MESSAGES,
-					    sizeof(struct ditto_message));
-
-	if (err)
-		return err;
 	/* Not WQ_HIGHPRI: a resync would take the CPUs from those who write. */
 	connection_wq = alloc_workqueue("ditto_connection", WQ_MEM_RECLAIM | WQ_CPU_INTENSIVE, 0);
-	if (connection_wq)
-		return 0;
-	mempool_exit(&message_pool);
-	return -ENOMEM;
+	return connection_wq ? 0 : -ENOMEM;
 }
 
 void ditto_connection_exit(void)
 {
 	destroy_workqueue(connection_wq);
-	mempool_exit(&message_pool);
 }

@@ -36,6 +36,12 @@ struct netlink_ext_ack;
  */
 #define DITTO_MESSAGES_MOST	256
 
+/*
+ * Messages that a connection has room for even when the machine has no memory left. One
+ * that has so many that its peer does not take is of no use: it fails, and nobody waits.
+ */
+#define DITTO_MESSAGES_RESERVED	16
+
 /* A message of the control lane, or a small one of another. */
 struct ditto_message {
 	struct list_head link;
@@ -227,7 +233,8 @@ void ditto_connection_unpark(struct ditto_connection *conn);
  *	filled in
  * @payload: @length bytes, at most DITTO_WIRE_MAX_FIXED
  *
- * Context: process; sleeps for memory (GFP_NOIO).
+ * Where there is no memory for it, see DITTO_MESSAGES_RESERVED, the connection fails.
+ * Context: process, no spinlock.
  */
 void ditto_connection_send(struct ditto_connection *conn, u8 lane,
 			   const struct ditto_wire_header *header, const void *payload,
