@@ -481,7 +481,7 @@ static void idle_work(struct work_struct *work)
 	spin_unlock_irq(&app->lock);
 	free_items(&reaped);
 	/* Not by a kick: a shutdown has cancelled the pump when it waits for this. */
-	if (moved)
+	if (moved || ditto_reader_waiting(app_resource(app)))
 		ditto_applier_pump(app);
 	if (again)
 		queue_delayed_work(applier_wq, &app->idle, HZ);

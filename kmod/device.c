@@ -100,13 +100,15 @@ static void read_end_io(struct bio *bio)
 	}
 }
 
-void ditto_device_read(struct ditto_device *dev, struct bio *user)
+static struct bio *read_new(struct ditto_device *dev, struct bio *user, gfp_t gfp)
 {
-	struct ditto_disk *disk = dev->res->disk;
-	struct device_read *read;
-	struct bio *bio;
+	return bio_alloc_clone(dev->res->disk->backing.bdev, user, gfp, &read_set);
+}
 
-	bio = bio_alloc_clone(disk->backing.bdev, user, GFP_NOIO, &read_set);
+static void read_begin(struct ditto_device *dev, struct bio *user, struct bio *bio)
+{
+	struct device_read *read;
+
 	read = container_of(bio, struct device_read, bio);
 	read->remote.dev = dev;
 	read->remote.user = user;
@@ -116,10 +118,24 @@ void ditto_device_read(struct ditto_device *dev, struct bio *user)
 	read->remote.tried = 0;
 	read->remote.start = bio_start_io_acct(user);
 	bio->bi_end_io = read_end_io;
-	if (READ_ONCE(disk->failed))
+	if (READ_ONCE(dev->res->disk->failed))
 		ditto_remote_read_submit(&read->remote);
 	else
 		submit_bio_noacct(bio);
+}
+
+void ditto_device_read(struct ditto_device *dev, struct bio *user)
+{
+	read_begin(dev, user, read_new(dev, user, GFP_NOIO));
+}
+
+bool ditto_device_try_read(struct ditto_device *dev, struct bio *user)
+{
+	struct bio *bio = read_new(dev, user, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (bio)
+		read_begin(dev, user, bio);
+	return bio;
 }
 
 static void serve_primary(struct ditto_device *dev, struct bio *bio)

@@ -124,6 +124,8 @@ void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t
 
 /* Serve a read from the local disk, or, where that cannot, from a peer's. */
 void ditto_device_read(struct ditto_device *dev, struct bio *user);
+/* The same at once. Return: false where there is no memory now, and nothing is done. */
+bool ditto_device_try_read(struct ditto_device *dev, struct bio *user);
 /* A read that went to a peer has ended; any context. */
 void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status);
 

@@ -102,8 +102,16 @@ void ditto_reader_pump(struct ditto_resource *res)
 		bio_list_init(&r->ready);
 	}
 	spin_unlock_irq(&r->lock);
-	while ((bio = bio_list_pop(&ready)))
-		ditto_device_read(res->device, bio);
+	while ((bio = bio_list_pop(&ready))) {
+		if (ditto_device_try_read(res->device, bio))
+			continue;
+		/* This may be what serves a connection: the applier looks again before long. */
+		bio_list_add_head(&ready, bio);
+		spin_lock_irq(&r->lock);
+		bio_list_merge_head(&r->ready, &ready);
+		spin_unlock_irq(&r->lock);
+		return;
+	}
 }
 
 void ditto_reader_fail(struct ditto_resource *res)
