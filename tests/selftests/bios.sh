@@ -9,8 +9,10 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/lib.sh"
 
-# With a volatile cache, so that flushes and FUA have something to do.
-cluster_ready 3 24 disk=null discard=1 cache=1
+# With a volatile cache, so that flushes and FUA have something to do. One that holds
+# the whole disk: null_blk makes room in a full one in a loop that never ends where
+# whoever has a page of it in hand waits for that very processor (Linux 6.1).
+cluster_ready 3 24 disk=null discard=1 cache=64
 same "the device has sectors of 512 bytes" 512 "$(blockdev --getss "$DEV")"
 report "" dio kinds "$DEV"
 # The flush by itself, the one behind a write; on null_blk FUA is emulated.
