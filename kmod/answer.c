@@ -7,8 +7,10 @@
 #include "applier.h"
 #include "connection.h"
 #include "core/wire.h"
+#include "device.h"
 #include "disk.h"
 #include "disk_io.h"
+#include "gate.h"
 #include "payload.h"
 #include "peer.h"
 #include "resource.h"
@@ -83,7 +85,8 @@ static void answer_read(void *owner, struct bio *bio, blk_status_t status)
 }
 
 /*
- * Is this copy the Primary's, or as good as that one? Counts as an answer where it is.
+ * Is this copy the Primary's, or as good as that one? Counts as an answer where it
+ * is. One that asks a Primary need not follow it: its disk may have failed.
  */
 static bool may_answer(struct ditto_connection *conn)
 {
@@ -93,12 +96,50 @@ static bool may_answer(struct ditto_connection *conn)
 
 	spin_lock_irq(&app->lock);
 	may = app->upstream == conn ? !app->core.target :
-	      READ_ONCE(res->role) == DITTO_ROLE_PRIMARY && test_bit(DITTO_CONN_READY, &conn->flags);
+	      READ_ONCE(res->role) == DITTO_ROLE_PRIMARY && test_bit(DITTO_CONN_OPEN, &conn->flags);
 	may = may && !READ_ONCE(res->disk->failed);
 	if (may)
 		atomic_inc(&app->answers);
 	spin_unlock_irq(&app->lock);
 	return may;
+}
+
+static void passed_on(struct bio *bio)
+{
+	struct ditto_answer *answer = bio->bi_private;
+	struct ditto_applier *app = &answer->conn->res->applier;
+
+	if (bio->bi_status)
+		ditto_payload_free(bio);
+	else
+		answer->bio = bio;
+	answer_queue(answer);
+	atomic_dec(&app->answers);
+}
+
+/*
+ * A Primary whose disk has failed has it read by a member, as for a user of its own.
+ * Return: false where this node is none.
+ */
+static bool pass_on(struct ditto_answer *answer, struct bio *bio)
+{
+	struct ditto_resource *res = answer->conn->res;
+	struct ditto_device *dev = res->device;
+
+	if (!READ_ONCE(res->disk->failed) || !test_bit(DITTO_CONN_OPEN, &answer->conn->flags) ||
+	    !ditto_gate_try(&dev->gate))
+		return false;
+	/* While the gate is held the role stays. */
+	if (READ_ONCE(res->role) != DITTO_ROLE_PRIMARY) {
+		ditto_gate_leave(&dev->gate);
+		return false;
+	}
+	atomic_inc(&res->applier.answers);
+	bio_set_dev(bio, dev->disk->part0);
+	bio->bi_private = answer;
+	bio->bi_end_io = passed_on;
+	ditto_device_read(dev, bio);
+	return true;
 }
 
 /* Return: an answer with room for what is asked for, or NULL where there is no memory now. */
@@ -143,7 +184,7 @@ int ditto_answer_begin(struct ditto_connection *conn, const struct ditto_wire_he
 	answer->bio = NULL;
 	if (may_answer(conn)) {
 		ditto_disk_submit(conn->res->disk, bio, ditto_payload_free, answer_read, answer);
-	} else {
+	} else if (!pass_on(answer, bio)) {
 		ditto_payload_free(bio);
 		answer_queue(answer);
 	}

@@ -2,7 +2,8 @@
 /*
  * Answers to a node that cannot read its own disk (remote_read.h): the other node's
  * side. The data is read into pages of our own, waits in the connection's list,
- * and goes out by its bulk lane.
+ * and goes out by its bulk lane. A Primary whose own disk has failed has a member
+ * read it.
  */
 #ifndef DITTO_ANSWER_H
 #define DITTO_ANSWER_H

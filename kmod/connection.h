@@ -144,6 +144,7 @@ enum ditto_connection_flag {
 	DITTO_CONN_GREETED,	/* HELLO has come */
 	DITTO_CONN_NO_EXTENTS,	/* @extents is empty and stays so; under queue_lock */
 	DITTO_CONN_NO_ANSWERS,	/* the same of @answers */
+	DITTO_CONN_NO_DISK,	/* our HELLO says that the local disk has failed */
 };
 
 /**

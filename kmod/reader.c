@@ -5,6 +5,7 @@
 
 #include "connection.h"
 #include "device.h"
+#include "disk.h"
 #include "peer.h"
 #include "resource.h"
 #include "state.h"
@@ -59,9 +60,15 @@ static void ask(struct ditto_resource *res, struct ditto_connection *conn)
 void ditto_reader_submit(struct ditto_device *dev, struct bio *bio)
 {
 	struct ditto_resource *res = dev->res;
-	struct ditto_connection *conn = upstream(res);
 	bool current_copy = READ_ONCE(res->disk_state) == DITTO_DISK_UP_TO_DATE;
+	struct ditto_connection *conn;
 
+	if (READ_ONCE(res->disk->failed)) {
+		/* From the Primary's disk, which is what the question would be about. */
+		ditto_device_read(dev, bio);
+		return;
+	}
+	conn = upstream(res);
 	if (!conn && current_copy) {
 		/* All of the roster is connected, and none of it is Primary. */
 		ditto_device_read(dev, bio);

@@ -3,7 +3,8 @@
  * Reads on a Secondary: never older than what the Primary's users were told
  * (G10). A read asks the Primary how far it has come, waits until the local
  * copy is there, and only then goes to the local disk. Many reads share one
- * question. Where nobody can answer, a read fails; it is never stale.
+ * question. Where nobody can answer, a read fails; it is never stale. Where the
+ * local disk has failed, the Primary is asked for the data itself.
  */
 #ifndef DITTO_READER_H
 #define DITTO_READER_H

@@ -74,7 +74,27 @@ static struct ditto_connection *choose_member(struct ditto_resource *res, u32 tr
 	return differs;
 }
 
-/* Under stream_lock: the Primary's disk has all that any user was told. */
+/* Under stream_lock: one that says that it is Primary; it says so again when it answers. */
+static struct ditto_connection *find_primary(struct ditto_resource *res, u32 tried)
+{
+	const struct ditto_peer *peer;
+	u32 i;
+
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		peer = res->peers[i];
+		if (peer && peer->connection && peer->state_valid && !(tried & BIT(i)) &&
+		    peer->state.flags & DITTO_STATEF_PRIMARY &&
+		    test_bit(DITTO_CONN_OPEN, &peer->connection->flags) &&
+		    !test_bit(DITTO_CONN_FAILED, &peer->connection->flags))
+			return peer->connection;
+	}
+	return NULL;
+}
+
+/*
+ * Under stream_lock: the Primary's disk has all that any user was told. A node whose
+ * disk has failed follows nobody, and needs no stream to ask.
+ */
 static struct ditto_connection *choose_primary(struct ditto_resource *res, u32 tried)
 {
 	struct ditto_connection *conn;
@@ -85,7 +105,7 @@ static struct ditto_connection *choose_primary(struct ditto_resource *res, u32 t
 		     test_bit(DITTO_CONN_FAILED, &conn->flags)))
 		conn = NULL;
 	spin_unlock(&res->applier.lock);
-	return conn;
+	return conn || !READ_ONCE(res->disk->failed) ? conn : find_primary(res, tried);
 }
 
 /* Return: a connection with a reference, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Reads that the local disk cannot serve: on a Primary a member of the roster serves
- * them from its disk, on a Secondary the Primary does (G8).
+ * them from its disk, on a Secondary the Primary does, which it need not follow (G8).
  *
  * Whatever a user has been told is written on the disk of every member that
  * follows, so any of them will do, and no order with what is being written is

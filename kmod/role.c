@@ -235,8 +235,8 @@ static int record_promotion(struct ditto_resource *res, u32 members)
  */
 static int assume_equal(struct ditto_resource *res, u32 *members, struct netlink_ext_ack *extack)
 {
-	const u32 no_disk = DITTO_STATEF_DISKLESS | DITTO_STATEF_FAILED;
 	struct ditto_peer *peer;
+	bool no_disk;
 	u32 i;
 
 	if (res->disk->md.flags & DITTO_MDF_USED)
@@ -250,14 +250,26 @@ static int assume_equal(struct ditto_resource *res, u32 *members, struct netlink
 			return ditto_refuse(extack, -ENOTCONN,
 					    "%s is not connected: only of disks that are can it be assumed that they are equal",
 					    peer->name);
-		if (peer->state.flags & (DITTO_STATEF_USED | no_disk))
+		no_disk = !ditto_history_has_disk(&peer->state);
+		if (no_disk || peer->state.flags & DITTO_STATEF_USED)
 			return ditto_refuse(extack, -EEXIST,
 					    "%s has %s: it cannot be assumed to be equal",
-					    peer->name, peer->state.flags & no_disk ?
-					    "no disk" : "held data of the resource");
+					    peer->name, no_disk ? "no disk" :
+					    "held data of the resource");
 		*members |= BIT(i);
 	}
 	return 0;
+}
+
+/* Has it anything that could follow? */
+static bool has_disk(struct ditto_peer *peer)
+{
+	bool has;
+
+	spin_lock_irq(&peer->res->stream_lock);
+	has = ditto_history_has_disk(&peer->state);
+	spin_unlock_irq(&peer->res->stream_lock);
+	return has;
 }
 
 static void become_primary(struct ditto_resource *res, u32 members, enum ditto_wire_mode mode)
@@ -272,7 +284,7 @@ static void become_primary(struct ditto_resource *res, u32 members, enum ditto_w
 	res->disk->unclean = false;
 	res->rosters = 0;
 	for (i = 0; i < DITTO_MAX_NODES; i++)
-		if (peer_open(res->peers[i]))
+		if (peer_open(res->peers[i]) && has_disk(res->peers[i]))
 			ditto_session_lead(res->peers[i], members & BIT(i) ? mode :
 					   DITTO_MODE_TARGET);
 }
@@ -507,10 +519,14 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 		ditto_roster_without_disk(res);
 		return;
 	}
-	for (i = 0; i < DITTO_MAX_NODES; i++)
-		if (res->peers[i] && res->peers[i]->connection)
-			ditto_connection_bye(res->peers[i]->connection, DITTO_BYE_DISK, false,
+	/* They connect again, to be asked for what is read here. */
+	for (i = 0; i < DITTO_MAX_NODES; i++) {
+		struct ditto_connection *conn = res->peers[i] ? res->peers[i]->connection : NULL;
+
+		if (conn && !test_bit(DITTO_CONN_NO_DISK, &conn->flags))
+			ditto_connection_bye(conn, DITTO_BYE_DISK, false,
 					     "the local disk has failed");
+	}
 }
 
 /* What differs at a peer is on disk here, and told to all others, before it is resynced. */

@@ -47,17 +47,22 @@ int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 {
 	struct ditto_resource *res = peer->res;
 	struct ditto_connection *conn;
+	bool failed;
 
 	if (peer->connection_state != DITTO_CONNECTION_CONNECTING)
 		return ditto_refuse(extack, -EBUSY, "peer %s is %s, not Connecting", peer->name,
 				    ditto_connection_name(peer->connection_state));
 	if (!res->disk)
 		return ditto_refuse(extack, -ENXIO, "no disk is attached");
-	if (READ_ONCE(res->disk->failed))
-		return ditto_refuse(extack, -EIO, "the disk has failed: detach it");
+	failed = READ_ONCE(res->disk->failed);
+	if (failed && res->role == DITTO_ROLE_PRIMARY)
+		return ditto_refuse(extack, -EIO, "the disk has failed: demote, then detach it");
 	conn = ditto_connection_new(peer, cookie, fds, extack);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
+	/* It follows nobody, and has its readers' reads done by the Primary. */
+	if (failed)
+		set_bit(DITTO_CONN_NO_DISK, &conn->flags);
 	peer->events = 0;
 	spin_lock_irq(&res->stream_lock);
 	peer->connection = conn;
@@ -128,8 +133,8 @@ static void check_outdated(struct ditto_peer *peer)
 	spin_lock_irq(&res->stream_lock);
 	theirs = peer->state;
 	spin_unlock_irq(&res->stream_lock);
-	if (mine.flags & (DITTO_STATEF_PRIMARY | DITTO_STATEF_OUTDATED | DITTO_STATEF_DISKLESS) ||
-	    !ditto_history_outdates(&mine, res->node_id, &theirs))
+	if (mine.flags & (DITTO_STATEF_PRIMARY | DITTO_STATEF_OUTDATED) ||
+	    !ditto_history_has_disk(&mine) || !ditto_history_outdates(&mine, res->node_id, &theirs))
 		return;
 	ditto_peer_info(peer, "has a newer roster without this node: this copy is outdated");
 	res->disk->md.flags |= DITTO_MDF_OUTDATED;

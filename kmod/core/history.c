@@ -14,7 +14,7 @@ static bool in_history(u64 generation, const struct ditto_wire_state *state)
 	return false;
 }
 
-static bool has_disk(const struct ditto_wire_state *state)
+bool ditto_history_has_disk(const struct ditto_wire_state *state)
 {
 	return !(state->flags & (DITTO_STATEF_DISKLESS | DITTO_STATEF_FAILED));
 }
@@ -89,7 +89,7 @@ enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
 
 	if (primary(mine) && primary(theirs))
 		return DITTO_MEETING_DIVERGED;
-	if (!has_disk(mine) || !has_disk(theirs))
+	if (!ditto_history_has_disk(mine) || !ditto_history_has_disk(theirs))
 		return DITTO_MEETING_DISKLESS;
 	if (primary(mine))
 		return lead(mine, theirs);
@@ -106,6 +106,9 @@ enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
 bool ditto_history_outdates(const struct ditto_wire_state *mine, u32 my_id,
 			    const struct ditto_wire_state *theirs)
 {
+	/* What a Secondary remembers of a disk that is lost is no copy that could be newer. */
+	if (!primary(theirs) && !ditto_history_has_disk(theirs))
+		return false;
 	return my_id < NODES && !inconsistent(theirs) && !(theirs->roster >> my_id & 1) &&
 	       ditto_history_relate(mine, theirs) == DITTO_RELATION_BEHIND;
 }
@@ -115,7 +118,7 @@ bool ditto_history_covers(const struct ditto_wire_state *mine,
 {
 	const u32 doubt = DITTO_STATEF_OUTDATED | DITTO_STATEF_UNCLEAN;
 
-	if (!has_disk(theirs) || worthless(theirs) || theirs->flags & doubt)
+	if (!ditto_history_has_disk(theirs) || worthless(theirs) || theirs->flags & doubt)
 		return false;
 	if (worthless(mine))
 		return true;
@@ -198,6 +201,18 @@ static bool member_objects(const struct ditto_wire_state *mine, u32 my_id,
 	return false;
 }
 
+/* Those of @connected that have a disk. */
+static u32 copies(const struct ditto_wire_state *theirs, u32 connected)
+{
+	u32 id, have = 0;
+
+	for (id = 0; id < NODES; id++) {
+		if (connected >> id & 1 && ditto_history_has_disk(&theirs[id]))
+			have |= 1u << id;
+	}
+	return have;
+}
+
 enum ditto_promotion ditto_history_may_promote(const struct ditto_wire_state *mine, u32 my_id,
 					       const struct ditto_wire_state *theirs,
 					       u32 connected, u32 *who)
@@ -206,7 +221,9 @@ enum ditto_promotion ditto_history_may_promote(const struct ditto_wire_state *mi
 		connected &= ~(1u << my_id);
 	if (first_connected(mine, theirs, connected, is_primary, who))
 		return DITTO_PROMOTE_PRIMARY;
-	if (!has_disk(mine))
+	/* Of others it is known no more than of one that is not connected. */
+	connected = copies(theirs, connected);
+	if (!ditto_history_has_disk(mine))
 		return DITTO_PROMOTE_DISKLESS;
 	if (inconsistent(mine))
 		return DITTO_PROMOTE_INCONSISTENT;

@@ -33,6 +33,9 @@ enum ditto_meeting {
 	DITTO_MEETING_DISKLESS,	/* one has no disk: nothing to mirror yet */
 };
 
+/* Has it a disk, and one that is of use? */
+bool ditto_history_has_disk(const struct ditto_wire_state *state);
+
 /**
  * ditto_history_equal() - are the two copies the same, by proof?
  *
@@ -62,7 +65,8 @@ enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
  * ditto_history_outdates() - does the other's word make my copy Outdated?
  *
  * True where their generation descends from mine, their copy is not
- * Inconsistent, and their newest roster leaves me (@my_id) out.
+ * Inconsistent, and their newest roster leaves me (@my_id) out. Of a Secondary
+ * whose disk is lost that is not so: nothing is newer there any more.
  */
 bool ditto_history_outdates(const struct ditto_wire_state *mine, u32 my_id,
 			    const struct ditto_wire_state *theirs);
@@ -97,6 +101,7 @@ enum ditto_promotion {
  *
  * An unclean node is promoted only when every other member of its newest
  * roster is connected and is unclean too, or holds no more than it does.
+ * A peer without a disk is asked whether it is Primary, and nothing else.
  * A connected peer has newer data when its generation descends from mine, or
  * is the same and its position is higher, and its copy is not Inconsistent; or
  * when it has data and this node never had any.

@@ -89,7 +89,7 @@ enum ditto_wire_type {
 	DITTO_WIRE_BITS,	/* payload: struct ditto_wire_bits, words */
 	DITTO_WIRE_SETTLED,	/* only the header's settled */
 	DITTO_WIRE_BITMAP,	/* payload: struct ditto_wire_bits, words; node: the sender */
-	DITTO_WIRE_READ,	/* a Primary without a disk: epoch: a number of its own */
+	DITTO_WIRE_READ,	/* a node without a disk: epoch: a number of its own */
 	DITTO_WIRE_READ_DATA,	/* epoch: that number; payload: size bytes */
 	DITTO_WIRE_READ_FAILED,	/* epoch: that number; ask another */
 	DITTO_WIRE_EXTENT_SUMS,	/* payload: struct ditto_wire_sums */

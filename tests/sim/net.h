@@ -60,7 +60,7 @@ struct conn {
 	struct session *session;
 	u32 end;
 	u64 cookie;
-	bool failed, final, open, streaming, ready, ack, greeted, no_extents;
+	bool failed, final, open, streaming, ready, ack, greeted, no_extents, no_disk;
 	struct ditto_wire_hello hello;
 	struct ditto_wire_start start;
 	struct timeline *start_timeline;

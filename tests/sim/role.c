@@ -166,7 +166,7 @@ static void become_primary(struct node *n, u32 members)
 	n->unclean = false;
 	n->rosters = 0;
 	for (i = 0; i < SIM_NODES; i++) {
-		if (peer_open(&n->peers[i]))
+		if (peer_open(&n->peers[i]) && ditto_history_has_disk(&n->peers[i].state))
 			session_lead(&n->peers[i], members & BIT(i));
 	}
 }
@@ -284,7 +284,7 @@ void role_disk_failed(struct node *n)
 		return;
 	}
 	for (i = 0; i < SIM_NODES; i++) {
-		if (n->peers[i].conn)
+		if (n->peers[i].conn && !n->peers[i].conn->no_disk)
 			conn_bye(n->peers[i].conn, DITTO_BYE_DISK, false, "the disk has failed");
 	}
 }

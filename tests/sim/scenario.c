@@ -687,6 +687,33 @@ static void folded(void)
 	EXPECT(!(planned(A, B) & ~blocks(8, 12)));
 }
 
+static bool asks(u32 node, u32 primary)
+{
+	const struct peer *p = &nodes[primary].peers[node];
+
+	return nodes[node].failed && p->connection_state == CONNECTED &&
+	       p->disk_state == FAILED && !nodes[primary].stream.followers[node].active &&
+	       nodes[node].peers[primary].state.flags & DITTO_STATEF_PRIMARY;
+}
+
+/*
+ * A Secondary whose disk has failed is connected all the same, to have its reads
+ * done by the Primary, whoever that is, and follows when it has a disk again.
+ */
+static void diskless_secondary(void)
+{
+	nodes[B].disk.health = DISK_DEAD;
+	write(3, 1);
+	settle();
+	EXPECT(asks(B, A) && nodes[A].md.roster == (BIT(A) | BIT(C)));
+	EXPECT(command(A, COMMAND_DEMOTE));
+	EXPECT(command(C, COMMAND_PROMOTE));
+	EXPECT(in_sync(C, A) && asks(B, C));
+	EXPECT(command(B, COMMAND_DETACH));
+	EXPECT(command(B, COMMAND_ATTACH));
+	EXPECT(in_sync(C, A) && in_sync(C, B));
+}
+
 static const struct scenario scenarios[] = {
 	{ "trace 1: overlap", 12, overlap, false },
 	{ "trace 2: the third node", 12, third_node, false },
@@ -709,6 +736,7 @@ static const struct scenario scenarios[] = {
 	{ "an extent leaves out what is in no log", 12, left_out_cold, false },
 	{ "no room in the log", 12, no_room, false },
 	{ "no room in the log, and no Primary", 12, no_room_and_no_primary, false },
+	{ "a Secondary without a disk", 12, diskless_secondary, false },
 };
 
 u32 scenario_count(void)

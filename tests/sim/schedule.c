@@ -76,6 +76,12 @@ static void add_conn(struct node *n, struct conn *c)
 		add(H_FAIL, n, c->peer->id, 0, 2 * RARE);
 }
 
+/* It would refuse them, again and again. */
+static bool no_lanes(const struct node *n)
+{
+	return n->failed && n->primary;
+}
+
 static void add_peer(struct node *n, u32 peer, bool idle)
 {
 	struct peer *p = &n->peers[peer];
@@ -86,7 +92,8 @@ static void add_peer(struct node *n, u32 peer, bool idle)
 		add_conn(n, p->conn);
 	if (idle && net_offered(n->id, peer))
 		add(H_LANES, n, peer, 0, USUAL);
-	if (peer > n->id && net_can_connect(n->id, peer) && !n->failed && !nodes[peer].failed)
+	if (peer > n->id && net_can_connect(n->id, peer) && !no_lanes(n) &&
+	    !no_lanes(&nodes[peer]))
 		add(H_CONNECT, n, peer, 0, 4 * RARE);
 }
 

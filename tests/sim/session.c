@@ -21,12 +21,13 @@ void session_lanes(struct peer *p, struct session *s)
 {
 	if (p->connection_state != CONNECTING || !p->node->attached || s->broken)
 		return;
-	if (p->node->failed) {
+	if (p->node->failed && p->node->primary) {
 		s->broken = true;
 		return;
 	}
 	p->events = 0;
 	p->conn = conn_new(p, s);
+	p->conn->no_disk = p->node->failed;
 	p->state_valid = false;
 	p->connection_state = HANDSHAKE;
 	conn_begin(p->conn);
@@ -80,8 +81,8 @@ static void check_outdated(struct peer *p)
 	struct ditto_wire_state mine, theirs = p->state;
 
 	state_mine(n, &mine);
-	if (mine.flags & (DITTO_STATEF_PRIMARY | DITTO_STATEF_OUTDATED | DITTO_STATEF_DISKLESS) ||
-	    !ditto_history_outdates(&mine, n->id, &theirs))
+	if (mine.flags & (DITTO_STATEF_PRIMARY | DITTO_STATEF_OUTDATED) ||
+	    !ditto_history_has_disk(&mine) || !ditto_history_outdates(&mine, n->id, &theirs))
 		return;
 	note("node %u: outdated by %u", n->id, p->id);
 	n->md.flags |= DITTO_MDF_OUTDATED;

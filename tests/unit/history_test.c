@@ -238,6 +238,12 @@ static void outdates(void)
 	EXPECT_FALSE(ditto_history_outdates(&mine, 1, &theirs));
 	theirs.generation = 1;
 	EXPECT_FALSE(ditto_history_outdates(&mine, 1, &theirs));
+	/* A disk that is lost is no newer copy, but where others hold that of a Primary. */
+	theirs = (struct ditto_wire_state){ .generation = 2, .history = { 1 }, .roster = 1,
+					    .flags = DITTO_STATEF_FAILED };
+	EXPECT_FALSE(ditto_history_outdates(&mine, 1, &theirs));
+	theirs.flags |= DITTO_STATEF_PRIMARY;
+	EXPECT_TRUE(ditto_history_outdates(&mine, 1, &theirs));
 }
 
 static struct ditto_wire_state theirs[32];
@@ -330,6 +336,28 @@ static void unclean(void)
 	EXPECT_EQ(ask(&mine, 0, &who), DITTO_PROMOTE_OK);
 }
 
+/* One that is connected, and has no disk, speaks for no copy. */
+static void no_disk_no_word(void)
+{
+	struct ditto_wire_state mine = { .generation = 2, .history = { 1 }, .position = 50,
+					 .roster = 3 };
+	u32 who;
+
+	memset(theirs, 0, sizeof(theirs));
+	theirs[1] = (struct ditto_wire_state){ .generation = 3, .history = { 2, 1 }, .roster = 2,
+					       .flags = DITTO_STATEF_FAILED };
+	EXPECT_EQ(ask(&mine, 2, &who), DITTO_PROMOTE_OK);
+	theirs[1].flags |= DITTO_STATEF_PRIMARY;
+	EXPECT_EQ(ask(&mine, 2, &who), DITTO_PROMOTE_PRIMARY);
+	/* It cannot tell that an unclean copy lacks nothing, either. */
+	mine.flags = DITTO_STATEF_UNCLEAN;
+	theirs[1] = mine;
+	EXPECT_EQ(ask(&mine, 2, &who), DITTO_PROMOTE_OK);
+	theirs[1].flags |= DITTO_STATEF_FAILED;
+	EXPECT_EQ(ask(&mine, 2, &who), DITTO_PROMOTE_UNCLEAN);
+	EXPECT_EQ(who, 1);
+}
+
 /* Whatever two copies are: giving mine up, beside one that covers it, loses nothing. */
 static void covered(void)
 {
@@ -377,6 +405,7 @@ const struct test history_tests[] = {
 	{ "G5: who may be promoted", promotions },
 	{ "G5: the first reason against is named", promotion_order },
 	{ "G1: unclean means lost", unclean },
+	{ "G1: a node without a disk speaks for no copy", no_disk_no_word },
 	{ "G1: what may be given up beside another copy, for all pairs", covered },
 	{ }
 };
