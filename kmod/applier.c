@@ -213,7 +213,7 @@ void ditto_applier_account(struct ditto_applier *app, const struct ditto_wire_he
 	case DITTO_WIRE_EXTENT_ZERO:
 	case DITTO_WIRE_EXTENT_SUMS:
 		/* It began to send: what it was given is on its disk. */
-		if (!app->given)
+		if (!app->given && app->source)
 			ditto_account_given(acc, app->upstream_node);
 		app->given = true;
 	}
@@ -357,8 +357,8 @@ static void heat_item(struct ditto_item *item)
 		item->heated = true;
 		/* From now on it differs from everybody but the source (rule 2). */
 		if (extent)
-			ditto_account_write(&res->account, BIT(item->app->upstream_node),
-					    range->start, range->last - range->start + 1);
+			ditto_account_write(&res->account, item->app->source, range->start,
+					    range->last - range->start + 1);
 	}
 	spin_unlock_irq(&res->stream_lock);
 	if (heat == DITTO_HEAT_HOT)
@@ -522,6 +522,7 @@ void ditto_applier_begin(struct ditto_applier *app, struct ditto_connection *con
 	app->given = false;
 	app->upstream = conn;
 	app->upstream_node = conn->peer->node_id;
+	app->source = BIT(app->upstream_node) & start->roster;
 	app->upstream_attach_id = conn->hello.state.attach_id;
 	spin_unlock_irq(&app->lock);
 	free_items(&reaped);

@@ -58,6 +58,9 @@ struct ditto_item {
  * @active: items handed out and not yet written, and flushes
  * @flush_due: a flush has begun in the core and is to be submitted
  * @given: the source has what this target knew itself to differ in
+ * @source: a bit for the node whose disk the extents of a resync come from, or 0: that
+ *	of a Primary which has none, and is not in its own roster, is not among those
+ *	that they may come from
  * @roster: the ROSTER, JOIN or SET that the state machine has in hand
  * @asks: struct ditto_verify_ask, waiting for their position
  * @answers: those of them for which the disk is being read
@@ -74,6 +77,7 @@ struct ditto_applier {
 	u32 active;
 	bool flush_due;
 	bool given;
+	u32 source;
 	struct ditto_item *roster;
 	struct list_head asks;
 	atomic_t answers;

@@ -76,7 +76,8 @@ void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t
 	ditto_gate_leave(&dev->gate);
 }
 
-void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status)
+/* Any context. */
+static void read_ends(struct ditto_remote_read *remote, blk_status_t status)
 {
 	struct device_read *read = container_of(remote, struct device_read, remote);
 	struct ditto_device *dev = remote->dev;
@@ -96,7 +97,7 @@ static void read_end_io(struct bio *bio)
 		read->remote.status = bio->bi_status;
 		ditto_remote_read_submit(&read->remote);
 	} else {
-		ditto_device_read_end(&read->remote, BLK_STS_OK);
+		read_ends(&read->remote, BLK_STS_OK);
 	}
 }
 
@@ -110,6 +111,7 @@ static void read_begin(struct ditto_device *dev, struct bio *user, struct bio *b
 	struct device_read *read;
 
 	read = container_of(bio, struct device_read, bio);
+	read->remote.end = read_ends;
 	read->remote.dev = dev;
 	read->remote.user = user;
 	read->remote.status = BLK_STS_OK;

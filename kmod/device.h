@@ -11,7 +11,6 @@
 
 #include "gate.h"
 
-struct ditto_remote_read;
 struct ditto_resource;
 
 /*
@@ -126,8 +125,6 @@ void ditto_device_refuse(struct ditto_device *dev, struct bio *bio, blk_status_t
 void ditto_device_read(struct ditto_device *dev, struct bio *user);
 /* The same at once. Return: false where there is no memory now, and nothing is done. */
 bool ditto_device_try_read(struct ditto_device *dev, struct bio *user);
-/* A read that went to a peer has ended; any context. */
-void ditto_device_read_end(struct ditto_remote_read *remote, blk_status_t status);
 
 /* End a bio whose statistics have been started; any context. */
 void ditto_device_end_bio(struct ditto_device *dev, struct bio *bio, unsigned long start);

@@ -30,9 +30,23 @@ int ditto_local_read_init(struct ditto_local_read *read, struct ditto_disk *disk
 	return read->bio ? 0 : -ENOMEM;
 }
 
+static void remote_done(struct ditto_remote_read *remote, blk_status_t status)
+{
+	struct ditto_local_read *read = container_of(remote, struct ditto_local_read, remote);
+
+	read->status = status;
+	read->done(read);
+}
+
 void ditto_local_read_submit(struct ditto_reader *reader)
 {
 	struct ditto_local_read *read = container_of(reader, struct ditto_local_read, reader);
 
+	if (reader->elsewhere) {
+		read->remote.end = remote_done;
+		read->remote.user = read->bio;
+		ditto_remote_read_submit(&read->remote);
+		return;
+	}
 	ditto_disk_submit(read->disk, read->bio, ditto_payload_free, read_done, read);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A read of the local disk at a known position of the stream, for resync and
- * verify: it waits for the writes before that position that it crosses.
+ * verify: it waits for the writes before that position that it crosses. Where the
+ * disk of a Primary has failed, a member's is read in its place.
  */
 #ifndef DITTO_LOCAL_READ_H
 #define DITTO_LOCAL_READ_H
@@ -9,6 +10,7 @@
 #include <linux/blk_types.h>
 
 #include "core/stream.h"
+#include "remote_read.h"
 
 struct ditto_disk;
 
@@ -18,6 +20,7 @@ struct ditto_disk;
  * @disk: is read
  * @bio: over pages of our own; while it is read, the disk's. NULL once the disk
  *	was given up with it
+ * @remote: where the reader reads elsewhere; its device is set by the caller
  * @status: once it is done
  * @done: called in any context when the data is there, or is not
  */
@@ -25,6 +28,7 @@ struct ditto_local_read {
 	struct ditto_reader reader;
 	struct ditto_disk *disk;
 	struct bio *bio;
+	struct ditto_remote_read remote;
 	blk_status_t status;
 	void (*done)(struct ditto_local_read *read);
 };

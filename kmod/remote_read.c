@@ -190,7 +190,7 @@ static void give_back(struct ditto_resource *res, struct ditto_remote_read *read
 	if (read->status)
 		ditto_disk_unreadable(res, offset_of(read), read->user->bi_iter.bi_size,
 				      "no other disk can", "");
-	ditto_device_read_end(read, read->status ?: BLK_STS_IOERR);
+	read->end(read, read->status ?: BLK_STS_IOERR);
 }
 
 /* Return: is there anything left to do? */
@@ -302,7 +302,7 @@ int ditto_remote_read_data(struct ditto_connection *conn, const struct ditto_wir
 		ditto_repair_write(read->repair, data);
 	else
 		ditto_payload_free(data);
-	ditto_device_read_end(read, BLK_STS_OK);
+	read->end(read, BLK_STS_OK);
 	return 0;
 }
 

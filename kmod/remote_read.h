@@ -35,6 +35,7 @@ struct ditto_wire_header;
 /**
  * struct ditto_remote_read - a read that the local disk cannot serve
  * @link: in one of the lists of struct ditto_remote_reads
+ * @end: called when it has ended, in any context
  * @dev: whose read it is
  * @user: its bio
  * @start: of accounting
@@ -48,6 +49,7 @@ struct ditto_wire_header;
  */
 struct ditto_remote_read {
 	struct list_head link;
+	void (*end)(struct ditto_remote_read *read, blk_status_t status);
 	struct ditto_device *dev;
 	struct bio *user;
 	unsigned long start;
@@ -81,7 +83,7 @@ struct ditto_remote_reads {
 /* On a Primary: is there any member that could serve a read? Under stream_lock. */
 bool ditto_remote_read_possible(const struct ditto_resource *res);
 
-/* Have @read served by a peer; it ends in ditto_device_read_end(). Any context. */
+/* Have @read served by a peer; end, dev, user and status are set by the caller. Any context. */
 void ditto_remote_read_submit(struct ditto_remote_read *read);
 
 /*

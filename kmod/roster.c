@@ -11,6 +11,7 @@
 #include "peer.h"
 #include "request.h"
 #include "resource.h"
+#include "role.h"
 #include "state.h"
 #include "syncer.h"
 
@@ -90,15 +91,18 @@ static void announce_without(struct ditto_resource *res, u32 node)
 	ditto_request_roster(res, DITTO_ENTRY_ROSTER, &roster, 0);
 }
 
-/* Is any copy left that counts but the local one? */
+/* Is any copy left that counts but the local one? That of a target does not. */
 static bool followed(struct ditto_resource *res)
 {
-	bool active;
+	bool found = false;
+	u32 i;
 
 	spin_lock_irq(&res->stream_lock);
-	active = res->stream.active;
+	for (i = 0; i < DITTO_MAX_NODES && !found; i++)
+		found = res->peers[i] && res->stream.followers[i].active &&
+			ditto_state_member(res, res->peers[i]) && !res->peers[i]->sync.joining;
 	spin_unlock_irq(&res->stream_lock);
-	return active;
+	return found;
 }
 
 void ditto_roster_without(struct ditto_peer *peer)
@@ -106,7 +110,11 @@ void ditto_roster_without(struct ditto_peer *peer)
 	struct ditto_resource *res = peer->res;
 
 	if (READ_ONCE(res->disk->failed) && !followed(res)) {
-		/* It was the last good copy, and stays the newest: nothing completes. */
+		/*
+		 * It was the last good copy, and stays the newest: nothing completes,
+		 * and so nobody that is half filled may be waited for alone.
+		 */
+		ditto_role_lose_targets(res, "the last good copy was lost");
 		ditto_peer_warn(peer, "was the last good copy: all I/O fails");
 		ditto_roster_done(res);
 		return;
@@ -185,7 +193,11 @@ void ditto_roster_join(struct ditto_peer *peer)
 	 */
 	md->roster |= BIT(peer->node_id);
 	md->roster_number++;
-	if (write_md(res)) {
+	/*
+	 * Where the local disk has left the roster it tells nobody anything: the
+	 * members have this on disk before a write behind it completes.
+	 */
+	if (READ_ONCE(res->stream.disk) != DITTO_STREAM_DISK_LEFT && write_md(res)) {
 		/* It has not heard of it: it stays a target, and goes with the disk. */
 		md->roster &= ~BIT(peer->node_id);
 		return;

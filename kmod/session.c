@@ -42,6 +42,23 @@ void ditto_session_disconnect(struct ditto_peer *peer, enum ditto_wire_bye why)
 	ditto_state_connection(peer, DITTO_CONNECTION_STANDALONE);
 }
 
+/*
+ * As a Primary: is there anything that the peer could be brought up to date from?
+ * Not from what a disk that has failed holds, nor over the last good copy.
+ */
+static bool may_lead(const struct ditto_peer *peer)
+{
+	struct ditto_resource *res = peer->res;
+	bool may;
+
+	if (!READ_ONCE(res->disk->failed))
+		return true;
+	spin_lock_irq(&res->stream_lock);
+	may = res->stream.disk == DITTO_STREAM_DISK_LEFT && ditto_remote_read_possible(res);
+	spin_unlock_irq(&res->stream_lock);
+	return may && !ditto_state_member(res, peer);
+}
+
 int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 			struct netlink_ext_ack *extack)
 {
@@ -55,8 +72,9 @@ int ditto_session_lanes(struct ditto_peer *peer, u64 cookie, const int *fds,
 	if (!res->disk)
 		return ditto_refuse(extack, -ENXIO, "no disk is attached");
 	failed = READ_ONCE(res->disk->failed);
-	if (failed && res->role == DITTO_ROLE_PRIMARY)
-		return ditto_refuse(extack, -EIO, "the disk has failed: demote, then detach it");
+	if (failed && res->role == DITTO_ROLE_PRIMARY && !may_lead(peer))
+		return ditto_refuse(extack, -EIO,
+				    "the disk has failed, and no member is connected that could be read instead: demote this node, and promote the one that was lost last");
 	conn = ditto_connection_new(peer, cookie, fds, extack);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
@@ -104,7 +122,13 @@ void ditto_session_lead(struct ditto_peer *peer, enum ditto_wire_mode mode)
 		ditto_connection_fail(conn, false, "reads of an earlier resync are under way");
 		return;
 	}
-	if (ditto_roster_know(peer))
+	if (!may_lead(peer)) {
+		ditto_connection_bye(conn, DITTO_BYE_DISK, false,
+				     "the local disk has failed, and no member could be read instead");
+		return;
+	}
+	/* A disk that has failed knows nobody any more. */
+	if (!READ_ONCE(res->disk->failed) && ditto_roster_know(peer))
 		return;
 	spin_lock_irq(&res->stream_lock);
 	/* A copy that never held data, or was given up, lacks all of it. */
@@ -326,7 +350,9 @@ void ditto_session_start(struct ditto_peer *peer)
 	/* What an earlier stream has left in the disk's cache is before this one. */
 	if (ditto_disk_flush(res->disk))
 		ditto_resource_disk_error(res);
-	ditto_role_orphans(res, same_primary(peer) ? BIT(peer->node_id) : 0, conn->start.logged);
+	/* One without a disk has no log: it has left its own roster. */
+	ditto_role_orphans(res, same_primary(peer) ? BIT(peer->node_id) & conn->start.roster : 0,
+			   conn->start.logged);
 	if (keep_account(res)) {
 		ditto_connection_fail(conn, false, "cannot write metadata");
 		return;
@@ -353,8 +379,12 @@ void ditto_session_ready(struct ditto_peer *peer)
 		ditto_account_proven(&res->account, peer->node_id,
 				     res->stream.followers[peer->node_id].folded);
 		spin_unlock_irq(&res->stream_lock);
-	} else if (!ditto_bitmap_write(res)) {
-		/* What the target has handed over is on disk here before it forgets it. */
+	} else if (READ_ONCE(res->stream.disk) == DITTO_STREAM_DISK_LEFT ||
+		   !ditto_bitmap_write(res)) {
+		/*
+		 * What the target has handed over is on disk here before it forgets
+		 * it; where there is no disk it does not.
+		 */
 		ditto_syncer_begin(peer);
 	}
 }

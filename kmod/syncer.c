@@ -23,6 +23,11 @@
 #define POOL_SUMS	8
 /* How soon it looks for memory again. */
 #define LATER_MS	20
+/*
+ * Bytes of a resync on their way where a member's disk is read for it. That one may
+ * be the last good copy, and is lost when a read takes too long.
+ */
+#define ELSEWHERE_MOST	(4u << 20)
 /* What is written anew so often, and cannot be read then, will never be. */
 #define AGAIN_ROUNDS	3u
 
@@ -163,6 +168,10 @@ static bool plan_next(struct ditto_peer *peer, struct ditto_extent_io *io)
 
 	if (!sync->running || READ_ONCE(res->resync_paused))
 		return false;
+	/* Those that began with a disk which has failed since are about to be lost. */
+	if (READ_ONCE(res->disk->failed) && (res->stream.disk != DITTO_STREAM_DISK_LEFT ||
+					     sync->plan.inflight >= ELSEWHERE_MOST))
+		return false;
 	most = ditto_pace_extent(&res->pace, &sync->path, sync->plan.inflight, targets(res),
 				 1u << peer->bits.shift, now, &wait);
 	if (!most) {
@@ -256,7 +265,9 @@ static bool extent_take(struct ditto_peer *peer, struct ditto_connection *conn)
 		extent_give_back(io);
 		return false;
 	}
+	io->read.remote.dev = res->device;
 	spin_lock_irq(&res->stream_lock);
+	io->read.reader.elsewhere = res->stream.disk == DITTO_STREAM_DISK_LEFT;
 	if (peer->sync.running) {
 		ready = ditto_stream_read_begin(&res->stream, &io->read.reader);
 	} else {
@@ -326,6 +337,11 @@ static void extent_unreadable(struct ditto_connection *conn, struct ditto_extent
 	struct ditto_resource *res = conn->res;
 	bool others;
 
+	if (io->read.reader.elsewhere) {
+		ditto_connection_fail(conn, false, "no member can read %llu bytes at %llu",
+				      (u64)io->extent.size, io->extent.start);
+		return;
+	}
 	if (READ_ONCE(res->disk->failed))
 		return;
 	ditto_disk_unreadable(res, io->extent.start, io->extent.size, "no resync of ",

@@ -82,6 +82,13 @@ static enum ditto_meeting lead(const struct ditto_wire_state *primary,
 	}
 }
 
+/* A Primary whose disk has failed goes on with those of others, and leads with them. */
+static bool can_meet(const struct ditto_wire_state *state)
+{
+	return ditto_history_has_disk(state) ||
+	       (primary(state) && !(state->flags & DITTO_STATEF_DISKLESS));
+}
+
 enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
 				      const struct ditto_wire_state *theirs)
 {
@@ -89,7 +96,7 @@ enum ditto_meeting ditto_history_meet(const struct ditto_wire_state *mine,
 
 	if (primary(mine) && primary(theirs))
 		return DITTO_MEETING_DIVERGED;
-	if (!ditto_history_has_disk(mine) || !ditto_history_has_disk(theirs))
+	if (!can_meet(mine) || !can_meet(theirs))
 		return DITTO_MEETING_DISKLESS;
 	if (primary(mine))
 		return lead(mine, theirs);

@@ -54,7 +54,8 @@ bool ditto_history_equal(const struct ditto_wire_state *mine,
  * Inconsistent (it holds nothing that counts) or new. A peer whose history is
  * that of the Primary or behind it is filled, or led where equal. A Primary
  * whose own copy is Inconsistent or new leads and fills only a peer whose copy
- * is worth no more: else both are told DIVERGED.
+ * is worth no more: else both are told DIVERGED. One whose disk has failed fills,
+ * too: whether there is a member that it could read from is for the caller to see.
  * Two Secondaries are never in conflict as long as none is Primary unless
  * their histories have diverged and neither copy is Inconsistent or new.
  */

@@ -133,11 +133,40 @@ static void finish(struct ditto_stream *s, struct ditto_entry *e, struct ditto_s
 	}
 }
 
+/* Readers of the local disk, or those of others, that waited for @e have one less to wait for. */
+static void unblock_readers(struct ditto_stream *s, const struct ditto_entry *e, bool elsewhere,
+			    struct ditto_stream_out *out)
+{
+	struct ditto_reader *reader;
+	struct ditto_range *range;
+
+	for (range = ditto_ranges_first(&s->ranges, e->range.start, e->range.last); range;
+	     range = ditto_ranges_next(range, e->range.start, e->range.last)) {
+		if (range->kind != DITTO_RANGE_READER)
+			continue;
+		reader = reader_of_range(range);
+		if (reader->elsewhere != elsewhere || reader->position < e->position ||
+		    --reader->blockers)
+			continue;
+		reader->blocked = false;
+		list_add_tail(&reader->ready, &out->readers);
+	}
+}
+
+/* Nothing waits for @e any more: it is written wherever it goes. */
+static void leave_ranges(struct ditto_stream *s, struct ditto_entry *e,
+			 struct ditto_stream_out *out)
+{
+	if (!(e->flags & DITTO_ENTRYF_IN_RANGES))
+		return;
+	ditto_ranges_remove(&s->ranges, &e->range);
+	e->flags &= ~DITTO_ENTRYF_IN_RANGES;
+	unblock_readers(s, e, true, out);
+}
+
 static void release(struct ditto_stream *s, struct ditto_entry *e, struct ditto_stream_out *out)
 {
-	if (e->flags & DITTO_ENTRYF_IN_RANGES)
-		ditto_ranges_remove(&s->ranges, &e->range);
-	e->flags &= ~DITTO_ENTRYF_IN_RANGES;
+	leave_ranges(s, e, out);
 	e->flags |= DITTO_ENTRYF_RELEASED;
 	list_add_tail(&e->ready, &out->released);
 }
@@ -337,20 +366,14 @@ void ditto_stream_disk_left(struct ditto_stream *s, struct ditto_stream_out *out
 static void unblock(struct ditto_stream *s, const struct ditto_entry *e,
 		    struct ditto_stream_out *out)
 {
-	struct ditto_reader *reader;
 	struct ditto_range *range;
 	struct ditto_entry *other;
 
+	unblock_readers(s, e, false, out);
 	for (range = ditto_ranges_first(&s->ranges, e->range.start, e->range.last); range;
 	     range = ditto_ranges_next(range, e->range.start, e->range.last)) {
-		if (range->kind == DITTO_RANGE_READER) {
-			reader = reader_of_range(range);
-			if (reader->position < e->position || --reader->blockers)
-				continue;
-			reader->blocked = false;
-			list_add_tail(&reader->ready, &out->readers);
+		if (range->kind == DITTO_RANGE_READER)
 			continue;
-		}
 		other = of_range(range);
 		if (other->position > e->position)
 			drop_blocker(other, out);
@@ -366,10 +389,8 @@ void ditto_stream_local_done(struct ditto_stream *s, struct ditto_entry *e,
 	if (e->flags & DITTO_ENTRYF_IN_RANGES) {
 		unblock(s, e, out);
 		/* Nothing is sent of what is not listed, so nothing else waits for it. */
-		if (!(e->flags & DITTO_ENTRYF_LISTED)) {
-			ditto_ranges_remove(&s->ranges, &e->range);
-			e->flags &= ~DITTO_ENTRYF_IN_RANGES;
-		}
+		if (!(e->flags & DITTO_ENTRYF_LISTED))
+			leave_ranges(s, e, out);
 	}
 	settle(s, e, out);
 }
@@ -619,7 +640,7 @@ bool ditto_stream_read_begin(struct ditto_stream *s, struct ditto_reader *r)
 	for (range = ditto_ranges_first(&s->ranges, r->range.start, r->range.last); range;
 	     range = ditto_ranges_next(range, r->range.start, r->range.last)) {
 		if (range->kind == DITTO_RANGE_ENTRY &&
-		    !(of_range(range)->flags & DITTO_ENTRYF_LOCAL))
+		    (r->elsewhere || !(of_range(range)->flags & DITTO_ENTRYF_LOCAL)))
 			r->blockers++;
 	}
 	r->blocked = r->blockers;

@@ -107,7 +107,7 @@ struct ditto_entry {
 };
 
 /**
- * struct ditto_reader - somebody who reads the local disk at a position
+ * struct ditto_reader - somebody who reads a disk at a position, mostly the local one
  * @ready: in the list of what a call hands out as ready
  * @range: bytes, in the stream's ranges while the reader lives
  * @position: entries up to it that overlap are done locally when it is ready,
@@ -118,6 +118,9 @@ struct ditto_entry {
  *	reader lives until the target has acknowledged the extent as written, not
  *	just until the data is read, or a write may overtake it unguarded
  * @crossed: an overlapping entry has been added since (verify, repair)
+ * @elsewhere: any follower's disk may be read, once the reader is ready: so what is
+ *	waited for is not that the local disk has done an entry, but that all
+ *	followers have written it
  */
 struct ditto_reader {
 	struct list_head ready;
@@ -127,6 +130,7 @@ struct ditto_reader {
 	bool blocked;
 	bool guarding;
 	bool crossed;
+	bool elsewhere;
 };
 
 /**
@@ -390,8 +394,8 @@ struct ditto_entry *ditto_stream_next(struct ditto_stream *s, u32 node,
 struct ditto_entry *ditto_stream_oldest(struct ditto_stream *s, u32 node);
 
 /**
- * ditto_stream_read_begin() - read the local disk at the present position
- * @r: range and guarding are set by the caller
+ * ditto_stream_read_begin() - read a disk at the present position
+ * @r: range, guarding and elsewhere are set by the caller
  * Return: true where the caller may read now; else it is handed out as ready.
  */
 bool ditto_stream_read_begin(struct ditto_stream *s, struct ditto_reader *r);

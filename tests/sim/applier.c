@@ -129,7 +129,7 @@ void applier_account(struct node *n, const struct ditto_wire_header *h, const st
 	case DITTO_WIRE_EXTENT:
 	case DITTO_WIRE_EXTENT_ZERO:
 	case DITTO_WIRE_EXTENT_SUMS:
-		if (!n->given)
+		if (!n->given && n->source)
 			ditto_account_given(acc, n->upstream_node);
 		n->given = true;
 	}
@@ -264,7 +264,7 @@ static void heat_item(struct item *item)
 	cover_touch(range->start, range->last - range->start + 1);
 	/* From now on it differs from everybody but the source (rule 2). */
 	if (extent)
-		ditto_account_write(&n->account, BIT(n->upstream_node), range->start,
+		ditto_account_write(&n->account, n->source, range->start,
 				    range->last - range->start + 1);
 	if (heat == DITTO_HEAT_HOT)
 		submit_item(item);
@@ -380,6 +380,7 @@ void applier_begin(struct node *n, struct conn *c, const struct ditto_wire_start
 	n->given = false;
 	n->upstream = c;
 	n->upstream_node = c->peer->id;
+	n->source = BIT(c->peer->id) & start->roster;
 	n->upstream_attach_id = c->hello.state.attach_id;
 	free_items(&reaped);
 }

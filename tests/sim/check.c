@@ -93,6 +93,16 @@ bool check_serves(const struct node *n, u32 peer)
 	       !nodes[peer].failed;
 }
 
+bool check_served(const struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++)
+		if (i != n->id && check_serves(n, i))
+			return true;
+	return false;
+}
+
 void check_copies(bool quiet)
 {
 	const struct node *n;

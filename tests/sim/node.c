@@ -81,6 +81,7 @@ static void reset(struct node *n)
 	n->pages = false;
 	INIT_LIST_HEAD(&n->requests);
 	INIT_LIST_HEAD(&n->repairs);
+	INIT_LIST_HEAD(&n->elsewhere);
 	INIT_LIST_HEAD(&n->submit);
 	INIT_LIST_HEAD(&n->submit_readers);
 	INIT_LIST_HEAD(&n->roster_done);

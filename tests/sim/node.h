@@ -239,6 +239,7 @@ struct node {
 	struct regions regions;
 	struct list_head requests;
 	struct list_head repairs;
+	struct list_head elsewhere;	/* extents that a member's disk is to be read for */
 	struct list_head submit;
 	struct list_head submit_readers;
 	struct list_head roster_done;
@@ -250,6 +251,7 @@ struct node {
 	bool flush_due;
 	bool pump_due;
 	bool given;
+	u32 source;
 	u32 upstream_node;
 	u64 upstream_attach_id;
 	struct item *roster;
@@ -400,6 +402,11 @@ const u64 *syncer_data(const struct extent_io *io);
 void syncer_sent(struct extent_io *io);
 int syncer_acked(struct peer *p, u64 written, u64 durable);
 void syncer_read_submit(struct ditto_reader *reader);
+/* Do not wait for what a failed disk reads (ditto_disk_give_up() of the shell). */
+void syncer_give_up(struct node *n);
+bool syncer_elsewhere_due(const struct node *n);
+/* A member's disk is read, or what it held arrives. */
+void syncer_elsewhere(struct node *n);
 
 /* session.c */
 void session_connect(struct peer *p);
@@ -425,6 +432,7 @@ void roster_apply(struct node *n);
 
 /* role.c */
 void role_disk_failed(struct node *n);
+void role_lose_targets(struct node *n, const char *reason);
 int role_promote(struct node *n, bool force);
 int role_demote(struct node *n);
 int role_invalidate(struct node *n);
@@ -448,6 +456,8 @@ void state_run(struct node *n);
 void check_copies(bool quiet);
 /* Would @n, a Primary, have @peer serve a read? */
 bool check_serves(const struct node *n, u32 peer);
+/* Any peer? */
+bool check_served(const struct node *n);
 void check_order(void);
 
 /* cover.c: G2 for each pair of disks, whoever loses power now. */

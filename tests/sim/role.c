@@ -238,7 +238,7 @@ static void settle_followers(struct node *n)
  * A half-filled target cannot go on without its source. It is lost while there
  * is a stream to say so in: nothing may be added to that at its end.
  */
-static void lose_targets(struct node *n, const char *reason)
+void role_lose_targets(struct node *n, const char *reason)
 {
 	u32 i;
 
@@ -275,11 +275,12 @@ void role_disk_failed(struct node *n)
 	if (!n->attached)
 		return;
 	n->failed = true;
+	syncer_give_up(n);
 	if (n->primary) {
 		if (n->stream.disk >= DITTO_STREAM_DISK_ABSENT)
 			return;
 		request_give_up(n);
-		lose_targets(n, "the Primary's disk has failed");
+		role_lose_targets(n, "the Primary's disk has failed");
 		roster_without_disk(n);
 		return;
 	}
@@ -298,7 +299,7 @@ int role_demote(struct node *n)
 		n->gate = true;
 		return -ETIMEDOUT;
 	}
-	lose_targets(n, "the Primary was demoted");
+	role_lose_targets(n, "the Primary was demoted");
 	settle_followers(n);
 	node_flush(n, false);
 	end_streams(n);

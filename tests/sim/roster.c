@@ -50,12 +50,24 @@ static void announce_without(struct node *n, u32 node)
 	request_roster(n, DITTO_ENTRY_ROSTER, &roster, 0);
 }
 
+/* Is any copy left that counts but the local one? That of a target does not. */
+static bool followed(const struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++)
+		if (n->stream.followers[i].active && node_member(n, i) && !n->peers[i].joining)
+			return true;
+	return false;
+}
+
 void roster_without(struct peer *p)
 {
 	struct node *n = p->node;
 
-	if (n->failed && !n->stream.active) {
+	if (n->failed && !followed(n)) {
 		/* It was the last good copy, and stays the newest: nothing completes. */
+		role_lose_targets(n, "the last good copy was lost");
 		note("node %u: %u was the last good copy", n->id, p->id);
 		n->timeline->leaving[p->id] = false;
 		roster_done(n);
@@ -106,7 +118,7 @@ void roster_join(struct peer *p)
 	syncer_end(p, NULL);
 	n->md.roster |= BIT(p->id);
 	n->md.roster_number++;
-	if (!write_md(n)) {
+	if (n->stream.disk != DITTO_STREAM_DISK_LEFT && !write_md(n)) {
 		n->md.roster &= ~BIT(p->id);
 		return;
 	}

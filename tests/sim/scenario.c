@@ -714,6 +714,87 @@ static void diskless_secondary(void)
 	EXPECT(in_sync(C, A) && in_sync(C, B));
 }
 
+/* As A sees it, whose own disk counts for nothing. */
+static bool roster_is(u32 roster)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++)
+		if (i != A && (nodes[A].peers[i].disk_state == UP_TO_DATE) != (roster >> i & 1))
+			return false;
+	return nodes[A].primary && nodes[A].failed && nodes[A].md.roster == roster;
+}
+
+/*
+ * A has no disk, and each of the others loses it for a moment, one after the other:
+ * who returns gets what it has missed from the one that has not, by way of A.
+ */
+static void diskless_primary(void)
+{
+	nodes[A].disk.health = DISK_DEAD;
+	write(3, 1);
+	settle();
+	EXPECT(roster_is(BIT(B) | BIT(C)));
+	link(A, C, false);
+	settle();
+	write(9, 1);
+	settle();
+	EXPECT(roster_is(BIT(B)) && !equal(B, C));
+	link(A, C, true);
+	settle();
+	EXPECT(roster_is(BIT(B) | BIT(C)) && equal(B, C));
+	/* And what was hot at C: A has no log that it could be in. */
+	EXPECT(planned(A, C) & blocks(9, 1) && !(planned(A, C) & ~blocks(0, 16)));
+	link(A, B, false);
+	settle();
+	write(12, 1);
+	settle();
+	EXPECT(roster_is(BIT(C)));
+	link(A, B, true);
+	settle();
+	EXPECT(roster_is(BIT(B) | BIT(C)) && equal(B, C));
+	EXPECT(!nodes[A].users);
+	EXPECT(command(A, COMMAND_DEMOTE));
+	EXPECT(command(B, COMMAND_PROMOTE));
+	EXPECT(command(A, COMMAND_DETACH));
+	EXPECT(command(A, COMMAND_ATTACH));
+	EXPECT(in_sync(B, A) && in_sync(B, C));
+}
+
+static bool one_extent_is_there(void)
+{
+	return nodes[C].apply.target && nodes[C].apply.extent_durable >= 1;
+}
+
+/* The only member is lost while C is half filled from it: nothing completes with C alone. */
+static void diskless_and_last_member(void)
+{
+	u32 i;
+
+	nodes[A].disk.health = DISK_DEAD;
+	write(3, 1);
+	settle();
+	link(A, C, false);
+	settle();
+	for (i = 0; i < 4; i++)
+		write(i * 8, 8);
+	settle();
+	link(A, C, true);
+	until(one_extent_is_there);
+	lane_held[A][C][DITTO_LANE_BULK] = true;
+	link(A, B, false);
+	settle();
+	write(20, 1);
+	settle();
+	EXPECT(!nodes[A].users && !nodes[A].stream.active);
+	lane_held[A][C][DITTO_LANE_BULK] = false;
+	settle();
+	EXPECT(!command(C, COMMAND_PROMOTE));
+	EXPECT(command(A, COMMAND_DEMOTE));
+	EXPECT(command(B, COMMAND_PROMOTE));
+	EXPECT(in_sync(B, C));
+}
+
 static const struct scenario scenarios[] = {
 	{ "trace 1: overlap", 12, overlap, false },
 	{ "trace 2: the third node", 12, third_node, false },
@@ -737,6 +818,8 @@ static const struct scenario scenarios[] = {
 	{ "no room in the log", 12, no_room, false },
 	{ "no room in the log, and no Primary", 12, no_room_and_no_primary, false },
 	{ "a Secondary without a disk", 12, diskless_secondary, false },
+	{ "a Primary without a disk takes in its peers", 12, diskless_primary, false },
+	{ "a Primary without a disk loses its last member", 12, diskless_and_last_member, false },
 };
 
 u32 scenario_count(void)

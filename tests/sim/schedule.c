@@ -6,7 +6,8 @@
 
 enum happening {
 	H_CONF, H_CONF_TIMEOUT, H_COMMIT, H_COOL, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK, H_FOLD,
-	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, H_REPAIR, HAPPENINGS,
+	H_SEND, H_RECEIVE, H_FAIL, H_CONNECT, H_LANES, H_REPAIR, H_ELSEWHERE,
+	HAPPENINGS,
 };
 
 /* Rare things, beside those that are drawn anew at each shake. */
@@ -79,7 +80,8 @@ static void add_conn(struct node *n, struct conn *c)
 /* It would refuse them, again and again. */
 static bool no_lanes(const struct node *n)
 {
-	return n->failed && n->primary;
+	return n->failed && n->primary &&
+	       (n->stream.disk != DITTO_STREAM_DISK_LEFT || !check_served(n));
 }
 
 static void add_peer(struct node *n, u32 peer, bool idle)
@@ -150,6 +152,8 @@ static void add_node(struct node *n, bool quiet)
 		add(H_SUBMIT, n, 0, 0, USUAL);
 	if (repair_due(n))
 		add(H_REPAIR, n, 0, 0, USUAL);
+	if (syncer_elsewhere_due(n))
+		add(H_ELSEWHERE, n, 0, 0, USUAL);
 	if (!list_empty(&n->handed))
 		add(H_HANDED, n, 0, 0, USUAL);
 	if (applier_idle_due(n))
@@ -261,6 +265,9 @@ static void happen(const struct candidate *c)
 		break;
 	case H_REPAIR:
 		repair_step(n);
+		break;
+	case H_ELSEWHERE:
+		syncer_elsewhere(n);
 		break;
 	case HAPPENINGS:
 		break;

@@ -17,11 +17,19 @@ void session_disconnect(struct peer *p, enum ditto_wire_bye why)
 	p->connection_state = STANDALONE;
 }
 
+static bool may_lead(const struct peer *p)
+{
+	const struct node *n = p->node;
+
+	return !n->failed || (n->stream.disk == DITTO_STREAM_DISK_LEFT && check_served(n) &&
+			      !node_member(n, p->id));
+}
+
 void session_lanes(struct peer *p, struct session *s)
 {
 	if (p->connection_state != CONNECTING || !p->node->attached || s->broken)
 		return;
-	if (p->node->failed && p->node->primary) {
+	if (p->node->failed && p->node->primary && !may_lead(p)) {
 		s->broken = true;
 		return;
 	}
@@ -62,7 +70,12 @@ void session_lead(struct peer *p, bool member)
 		conn_fail(p->conn, false, "reads of an earlier resync are under way");
 		return;
 	}
-	roster_know(p);
+	if (!may_lead(p)) {
+		conn_bye(p->conn, DITTO_BYE_DISK, false, "no member could be read");
+		return;
+	}
+	if (!n->failed)
+		roster_know(p);
 	/* A copy that never held data, or was given up, lacks all of it. */
 	if (!member && !p->state.generation)
 		ditto_bits_set_all(&p->bits);
@@ -223,7 +236,7 @@ void session_start(struct peer *p)
 	}
 	/* The new stream counts everything up to START as durable. */
 	node_flush(n, false);
-	role_orphans(n, same_primary(p) ? BIT(p->id) : 0, c->start.logged);
+	role_orphans(n, same_primary(p) ? BIT(p->id) & c->start.roster : 0, c->start.logged);
 	keep_account(n);
 	n->next_timeline = c->start_timeline;
 	roster_start(n, &c->start);
@@ -247,10 +260,13 @@ void session_ready(struct peer *p)
 				     p->node->stream.followers[p->id].folded);
 		return;
 	}
-	/* What the target has handed over is on disk here before it forgets it. */
-	bitmap_write(p->node);
-	if (!p->node->failed)
-		syncer_begin(p);
+	/* What the target has handed over is on disk here before it forgets it, if it does. */
+	if (p->node->stream.disk != DITTO_STREAM_DISK_LEFT) {
+		bitmap_write(p->node);
+		if (p->node->failed)
+			return;
+	}
+	syncer_begin(p);
 }
 
 static void missing(void *arg, u64 start, u64 size)

@@ -64,10 +64,59 @@ static void read_end_io(struct disk_io *disk_io)
 	extent_read(io);
 }
 
+void syncer_give_up(struct node *n)
+{
+	struct disk_io *disk_io;
+	struct extent_io *io;
+
+	list_for_each_entry(disk_io, &n->disk.ios, link) {
+		if (disk_io->done != read_end_io)
+			continue;
+		disk_io->done = NULL;
+		io = disk_io->arg;
+		io->failed = true;
+		extent_read(io);
+	}
+}
+
+bool syncer_elsewhere_due(const struct node *n)
+{
+	return !list_empty(&n->elsewhere);
+}
+
+void syncer_elsewhere(struct node *n)
+{
+	struct extent_io *io = list_first_entry(&n->elsewhere, struct extent_io, link);
+	u32 i, peer = chance(SIM_NODES), count = io->extent.size / 512;
+
+	list_del(&io->link);
+	if (io->data) {
+		extent_read(io);
+		return;
+	}
+	for (i = 0; i < SIM_NODES; i++, peer = (peer + 1) % SIM_NODES)
+		if (peer != n->id && check_serves(n, peer))
+			break;
+	io->failed = i == SIM_NODES;
+	if (io->failed) {
+		extent_read(io);
+		return;
+	}
+	io->data = node_alloc(n, count * sizeof(u64));
+	for (i = 0; i < count; i++)
+		io->data[i] = disk_live(&nodes[peer].disk, io->extent.start / 512 + i);
+	note("node %u: node %u has read an extent at %llu", n->id, peer, io->extent.start);
+	list_add_tail(&io->link, &n->elsewhere);
+}
+
 void syncer_read_submit(struct ditto_reader *reader)
 {
 	struct extent_io *io = container_of(reader, struct extent_io, reader);
 
+	if (reader->elsewhere) {
+		list_add_tail(&io->link, &io->peer->node->elsewhere);
+		return;
+	}
 	disk_read(&io->peer->node->disk, reader->range.start / 512,
 		  (reader->range.last - reader->range.start + 1) / 512, read_end_io, io);
 }
@@ -99,6 +148,7 @@ static void take(struct peer *p)
 
 	ditto_resync_compare(&p->plan, sim.compare);
 	if (!p->running || p->plan.inflight >= WINDOW_BYTES ||
+	    (n->failed && n->stream.disk != DITTO_STREAM_DISK_LEFT) ||
 	    !ditto_resync_next(&p->plan, &io->extent, n->stream.position)) {
 		node_free(n, io);
 		p->kicked = false;
@@ -113,6 +163,7 @@ static void take(struct peer *p)
 	io->reader.range.start = io->extent.start;
 	io->reader.range.last = io->extent.start + io->extent.size - 1;
 	io->reader.guarding = true;
+	io->reader.elsewhere = n->stream.disk == DITTO_STREAM_DISK_LEFT;
 	p->taken = io;
 }
 
@@ -176,6 +227,8 @@ struct extent_io *syncer_next(struct conn *c, struct ditto_wire_header *h, void 
 	io = list_first_entry(&c->extents, struct extent_io, link);
 	list_del(&io->link);
 	if (!p->running || io->failed) {
+		if (p->running && io->reader.elsewhere)
+			conn_fail(c, false, "no member can read an extent");
 		syncer_sent(io);
 		return NULL;
 	}

@@ -207,6 +207,18 @@ static void meetings(void)
 	peer = (struct ditto_wire_state){ .generation = 3, .position = 50 };
 	primary.flags |= DITTO_STATEF_INCONSISTENT;
 	EXPECT_EQ(ditto_history_meet(&primary, &peer), DITTO_MEETING_DIVERGED);
+	/* One whose disk has failed leads with the disks of others, and nobody as equal. */
+	primary.flags = DITTO_STATEF_PRIMARY | DITTO_STATEF_FAILED;
+	EXPECT_EQ(ditto_history_meet(&primary, &peer), DITTO_MEETING_FILL);
+	EXPECT_EQ(ditto_history_meet(&peer, &primary), DITTO_MEETING_FOLLOW);
+	peer.generation = 2;
+	EXPECT_EQ(ditto_history_meet(&primary, &peer), DITTO_MEETING_FILL);
+	peer.generation = 4;
+	EXPECT_EQ(ditto_history_meet(&primary, &peer), DITTO_MEETING_DIVERGED);
+	EXPECT_EQ(ditto_history_meet(&peer, &primary), DITTO_MEETING_DIVERGED);
+	peer = (struct ditto_wire_state){ .generation = 3, .flags = DITTO_STATEF_FAILED };
+	EXPECT_EQ(ditto_history_meet(&primary, &peer), DITTO_MEETING_DISKLESS);
+	EXPECT_EQ(ditto_history_meet(&peer, &primary), DITTO_MEETING_DISKLESS);
 }
 
 static void secondaries(void)

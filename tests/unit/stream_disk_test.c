@@ -12,10 +12,16 @@ static struct ditto_stream_out out;
 static struct ditto_entry entries[ENTRIES];
 /* A bit for each position whose user has heard: of success, of an error. */
 static u64 good, bad;
+/* How many readers may read. */
+static u32 readers;
 
 static void collect(void)
 {
+	struct ditto_reader *r;
 	struct ditto_entry *e;
+
+	list_for_each_entry(r, &out.readers, ready)
+		readers++;
 
 	list_for_each_entry(e, &out.done, note) {
 		if (e->flags & DITTO_ENTRYF_FAILED)
@@ -299,6 +305,39 @@ static void one_that_does_not_count(void)
 	EXPECT_EQ(good, 0);
 }
 
+/* Another disk is read once it has all up to the reader's position, whoever is asked. */
+static void reads_elsewhere(void)
+{
+	struct ditto_reader r = { .elsewhere = true, .guarding = true,
+				  .range = { .start = 3 * BLOCK, .last = 4 * BLOCK - 1 } };
+	u64 roster, before, behind;
+
+	start(0, 2);
+	ditto_stream_disk_failed(&stream);
+	leaves(2);
+	roster = stream.position;
+	before = add_write(3);
+	local(before);
+	readers = 0;
+	EXPECT_FALSE(ditto_stream_read_begin(&stream, &r));
+	behind = add_write(3);
+	local(behind);
+	EXPECT_TRUE(entry(behind)->flags & DITTO_ENTRYF_GUARD);
+	ack(1, behind, roster);
+	EXPECT_EQ(readers, 0);
+	ack(2, before, roster);
+	EXPECT_EQ(readers, 1);
+	EXPECT_FALSE(r.blocked);
+	ditto_stream_read_end(&stream, &r);
+	/* A lost follower is not waited for. */
+	EXPECT_FALSE(ditto_stream_read_begin(&stream, &r));
+	drop(2);
+	EXPECT_EQ(readers, 2);
+	ditto_stream_read_end(&stream, &r);
+	EXPECT_TRUE(ditto_stream_read_begin(&stream, &r));
+	ditto_stream_read_end(&stream, &r);
+}
+
 const struct test stream_disk_tests[] = {
 	{ "G1: what a failed disk lacks waits for a roster without it", waits_for_the_roster },
 	{ "G8: followers are enough", followers_are_enough },
@@ -309,5 +348,6 @@ const struct test stream_disk_tests[] = {
 	{ "G8: a disk that fails without a write", fails_by_itself },
 	{ "G1: a flush of a failed disk is an entry", never_quiet },
 	{ "G1: a follower that does not count is no copy", one_that_does_not_count },
+	{ "G2: another disk is read in place of one that has failed", reads_elsewhere },
 	{ }
 };
