@@ -66,7 +66,10 @@ progress() {
 }
 
 for ((number = begun; number < kills; number++)); do
-	life "$number" >"$work/out" 2>&1 &
+	# Here, and not when the child has come that far: what the last life has said
+	# would be taken for this one's meanwhile.
+	: >"$work/out"
+	life "$number" >>"$work/out" 2>&1 &
 	machine=$!
 	until grep -qE '^writing from' "$work/out"; do
 		kill -0 "$machine" 2>/dev/null || break
