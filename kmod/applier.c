@@ -348,6 +348,7 @@ static void heat_item(struct ditto_item *item)
 	struct ditto_resource *res = app_resource(item->app);
 	struct ditto_range *range = &item->core.range;
 	bool extent = item->core.kind == DITTO_ITEM_EXTENT;
+	bool quick = item->regions.quick;
 	enum ditto_heat heat;
 
 	spin_lock_irq(&res->stream_lock);
@@ -363,6 +364,8 @@ static void heat_item(struct ditto_item *item)
 	spin_unlock_irq(&res->stream_lock);
 	if (heat == DITTO_HEAT_HOT)
 		write_item(item);
+	else if (heat == DITTO_HEAT_COLD && quick)
+		ditto_regions_commit(res);
 	else if (heat == DITTO_HEAT_FULL)
 		ditto_applier_flush(item->app);
 }
@@ -394,6 +397,8 @@ static void submit_item(struct ditto_item *item)
 		}
 		item->regions.hot = item_hot;
 		item->regions.retry = item_retry;
+		/* What makes zeroes may wait for others that do. */
+		item->regions.quick = item->core.kind == DITTO_ENTRY_WRITE;
 		heat_item(item);
 	}
 }

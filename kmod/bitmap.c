@@ -150,7 +150,7 @@ int ditto_bitmap_write(struct ditto_resource *res)
 	mutex_lock(&disk->pages);
 	while (!err && next_page(res, &node, &page, disk->pages_block, &slot)) {
 		err = ditto_disk_write_block(disk, ditto_md_bitmap_page(&disk->md, slot, page),
-					     disk->pages_block, false);
+					     disk->pages_block);
 		page++;
 		written++;
 	}

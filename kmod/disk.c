@@ -16,8 +16,8 @@
 
 /*
  * Only a disk has them, and each for DITTO_DISK_TIMEOUT_MS at most, or until it is
- * given up. A resource has no more than four at a time: of whoever has conf, of the
- * commit of its log, and two of what cools.
+ * given up. A resource has no more than three at a time: of whoever has conf, and two
+ * of what cools.
  */
 #define POOL_ACCESSES	16
 
@@ -136,17 +136,55 @@ int ditto_disk_read_block(struct ditto_disk *disk, u64 offset, void *block)
 	return access_block(disk, meta_bdev(disk), REQ_OP_READ | REQ_META, offset, block);
 }
 
-int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, bool durable)
+int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block)
 {
-	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META | (durable ? REQ_FUA : 0);
 	int err;
 
 	if (READ_ONCE(disk->failed))
 		return -EIO;
-	err = access_block(disk, meta_bdev(disk), opf, offset, block);
+	err = access_block(disk, meta_bdev(disk), REQ_OP_WRITE | REQ_SYNC | REQ_META, offset, block);
 	if (err)
 		WRITE_ONCE(disk->failed, true);
 	return err;
+}
+
+struct bio *ditto_disk_log_bio(struct ditto_disk *disk)
+{
+	struct ditto_disk_io *io = kmalloc(sizeof(*io) + sizeof(struct bio_vec), GFP_KERNEL);
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+
+	if (!io || !page) {
+		kfree(io);
+		if (page)
+			__free_page(page);
+		return NULL;
+	}
+	bio_init(&io->bio, meta_bdev(disk), io->bio.bi_inline_vecs, 1, 0);
+	__bio_add_page(&io->bio, page, DITTO_MD_BLOCK, 0);
+	return &io->bio;
+}
+
+void ditto_disk_free_log(struct bio *bio)
+{
+	__free_page(bio->bi_io_vec[0].bv_page);
+	bio_uninit(bio);
+	kfree(container_of(bio, struct ditto_disk_io, bio));
+}
+
+void *ditto_disk_log_block(struct bio *bio)
+{
+	return page_address(bio->bi_io_vec[0].bv_page);
+}
+
+void ditto_disk_submit_log(struct ditto_disk *disk, struct bio *bio, u64 offset,
+			   ditto_disk_done_fn done, void *owner)
+{
+	struct page *page = bio->bi_io_vec[0].bv_page;
+
+	bio_reset(bio, meta_bdev(disk), REQ_OP_WRITE | REQ_FUA | REQ_SYNC | REQ_META);
+	bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
+	__bio_add_page(bio, page, DITTO_MD_BLOCK, 0);
+	ditto_disk_submit(disk, bio, ditto_disk_free_log, done, owner);
 }
 
 int ditto_disk_flush_md(struct ditto_disk *disk)

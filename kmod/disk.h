@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "core/md.h"
+#include "disk_io.h"
 
 struct ditto_resource;
 struct netlink_ext_ack;
@@ -114,8 +115,31 @@ int ditto_disk_flush(struct ditto_disk *disk);
  */
 int ditto_disk_read_block(struct ditto_disk *disk, u64 offset, void *block);
 
-/* The opposite; @durable: it is when this returns 0. After an error the disk has failed. */
-int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block, bool durable);
+/* The opposite, not durable yet: ditto_disk_flush_md(). After an error the disk has failed. */
+int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block);
+
+/**
+ * ditto_disk_log_bio() - a bio with a page of DITTO_MD_BLOCK bytes, of a log of @disk
+ *
+ * For ditto_disk_submit_log(), again and again: then a write to the log takes no memory.
+ * Freed by ditto_disk_free_log(). May sleep. Return: NULL where there is no memory.
+ */
+struct bio *ditto_disk_log_bio(struct ditto_disk *disk);
+void ditto_disk_free_log(struct bio *bio);
+
+/* Where its contents are. */
+void *ditto_disk_log_block(struct bio *bio);
+
+/**
+ * ditto_disk_submit_log() - write a block of the metadata, durably
+ * @bio: of ditto_disk_log_bio(), which keeps its contents
+ * @offset: absolute, in bytes
+ * @done: told of the end, as by ditto_disk_submit()
+ *
+ * Context: process; waits for nothing but what submit_bio() does.
+ */
+void ditto_disk_submit_log(struct ditto_disk *disk, struct bio *bio, u64 offset,
+			   ditto_disk_done_fn done, void *owner);
 
 /* Make durable what was written to the metadata. After an error the disk has failed. */
 int ditto_disk_flush_md(struct ditto_disk *disk);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "regions.h"
 
+#include <linux/bio.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "bitmap.h"
@@ -52,7 +56,7 @@ enum ditto_heat ditto_regions_take(struct ditto_resource *res, struct ditto_regi
 		mod_delayed_work(cool_wq, &regions->cool, 0);
 	}
 	user->first = false;
-	if (ditto_intent_commit_due(&regions->core))
+	if (ditto_intent_commit_due(&regions->core) && !(heat == DITTO_HEAT_COLD && user->quick))
 		queue_work(commit_wq, &regions->commit);
 	return heat;
 }
@@ -63,70 +67,181 @@ void ditto_regions_put(struct ditto_resource *res, u64 start, u64 last)
 	ditto_intent_put(&res->regions.core, start, last);
 }
 
-static void write_failed(struct ditto_resource *res, int err)
+/*
+ * May what is quick be done here, in the end of an I/O? Below submit_bio(), where what
+ * is submitted is put on a list, and where nothing is held that spins: with a disk
+ * that does its I/O at once.
+ */
+static bool below_submit(void)
 {
-	ditto_warn(res, "cannot write the intent log: error %d", err);
-	ditto_resource_disk_error(res);
+	return in_task() && current->bio_list && preemptible() && !rcu_preempt_depth();
 }
 
-/* After an error the disk has failed: what waits goes on, and hears of it. */
-static void write_blocks(struct ditto_resource *res)
+/* Return: is there one for the caller to write? */
+static bool commit_begin(struct ditto_resource *res)
 {
 	struct ditto_regions *regions = &res->regions;
-	u32 index, copy;
-	int err = 0;
-	bool more;
-
-	for (;;) {
-		spin_lock_irq(&res->stream_lock);
-		more = ditto_intent_commit_next(&regions->core, regions->block, &index, &copy);
-		spin_unlock_irq(&res->stream_lock);
-		if (!more)
-			break;
-		if (!err)
-			err = ditto_disk_write_block(res->disk,
-						     ditto_md_log_block(&res->disk->md, index, copy),
-						     regions->block, true);
-	}
-	if (err)
-		write_failed(res, err);
-}
-
-/* Return: false where there was nothing to commit. */
-static bool commit(struct ditto_resource *res)
-{
-	struct ditto_regions *regions = &res->regions;
-	struct list_head *link, *next;
-	LIST_HEAD(ready);
 	bool due;
 
 	spin_lock_irq(&res->stream_lock);
 	due = ditto_intent_commit_due(&regions->core);
-	if (due)
+	if (due) {
 		ditto_intent_commit_begin(&regions->core);
+		regions->commits++;
+		if (regions->running)
+			queue_delayed_work(cool_wq, &regions->cool, msecs_to_jiffies(LOOK_MS));
+	}
 	spin_unlock_irq(&res->stream_lock);
-	if (!due)
-		return false;
-	write_blocks(res);
-	spin_lock_irq(&res->stream_lock);
-	ditto_intent_commit_end(&regions->core, &ready);
-	spin_unlock_irq(&res->stream_lock);
-	list_for_each_safe(link, next, &ready) {
+	return due;
+}
+
+/* Those who may sleep are for the work: @quick, this may not. */
+static void tell(struct ditto_resource *res, struct list_head *ready, bool quick)
+{
+	struct list_head *link, *next;
+	LIST_HEAD(slow);
+
+	list_for_each_safe(link, next, ready) {
 		struct ditto_region_user *user = of_core(link);
 
+		if (quick && !user->quick) {
+			list_move_tail(link, &slow);
+			continue;
+		}
 		list_del_init(link);
 		user->hot(user);
 	}
-	return true;
+	if (list_empty(&slow))
+		return;
+	spin_lock_irq(&res->stream_lock);
+	list_splice_tail(&slow, &res->regions.ready);
+	spin_unlock_irq(&res->stream_lock);
+}
+
+/* The next one is for the work, or those who write would commit for all others. */
+static void commit_end(struct ditto_resource *res, bool quick)
+{
+	struct ditto_regions *regions = &res->regions;
+	LIST_HEAD(ready);
+
+	spin_lock_irq(&res->stream_lock);
+	ditto_intent_commit_end(&regions->core, &ready);
+	spin_unlock_irq(&res->stream_lock);
+	tell(res, &ready, quick);
+	spin_lock_irq(&res->stream_lock);
+	if (ditto_intent_commit_due(&regions->core) || !list_empty(&regions->ready))
+		queue_work(commit_wq, &regions->commit);
+	/* Once the lock is dropped the disk may be detached, and the resource go. */
+	if (!--regions->commits)
+		wake_up_all(&regions->over);
+	spin_unlock_irq(&res->stream_lock);
+}
+
+static void block_done(void *owner, struct bio *bio, blk_status_t status);
+
+/*
+ * The next block of the commit that was begun; after the last one its end. Where the
+ * disk has failed, what waits goes on, and hears of it.
+ */
+static void commit_go_on(struct ditto_resource *res, bool quick)
+{
+	struct ditto_regions *regions = &res->regions;
+	struct ditto_disk *disk = res->disk;
+	u32 index, copy;
+	bool more;
+
+	spin_lock_irq(&res->stream_lock);
+	more = !READ_ONCE(disk->failed);
+	if (more)
+		more = ditto_intent_commit_next(&regions->core, ditto_disk_log_block(regions->bio),
+						&index, &copy);
+	else
+		ditto_intent_commit_abandon(&regions->core);
+	regions->since = jiffies;
+	spin_unlock_irq(&res->stream_lock);
+	if (more)
+		ditto_disk_submit_log(disk, regions->bio, ditto_md_log_block(&disk->md, index, copy),
+				      block_done, res);
+	else
+		commit_end(res, quick);
+}
+
+/* The disk has done a block, or was given up with it. Any context. */
+static void block_done(void *owner, struct bio *bio, blk_status_t status)
+{
+	struct ditto_resource *res = owner;
+	struct ditto_regions *regions = &res->regions;
+
+	regions->bio = bio;
+	if (status) {
+		ditto_warn(res, "cannot write the intent log: error %d", blk_status_to_errno(status));
+		ditto_resource_disk_error(res);
+	}
+	if (below_submit()) {
+		commit_go_on(res, true);
+		return;
+	}
+	WRITE_ONCE(regions->returned, true);
+	queue_work(commit_wq, &regions->commit);
+}
+
+void ditto_regions_commit(struct ditto_resource *res)
+{
+	if (commit_begin(res))
+		commit_go_on(res, true);
+}
+
+static void tell_ready(struct ditto_resource *res)
+{
+	LIST_HEAD(ready);
+
+	spin_lock_irq(&res->stream_lock);
+	list_splice_init(&res->regions.ready, &ready);
+	spin_unlock_irq(&res->stream_lock);
+	tell(res, &ready, false);
 }
 
 static void commit_work(struct work_struct *work)
 {
 	struct ditto_regions *regions = container_of(work, struct ditto_regions, commit);
+	struct ditto_resource *res = of_regions(regions);
 
-	while (commit(of_regions(regions)))
+	tell_ready(res);
+	while (xchg(&regions->returned, false) || commit_begin(res)) {
+		commit_go_on(res, false);
 		cond_resched();
-	ditto_regions_wake(of_regions(regions));
+	}
+}
+
+/* A disk that does not return a block in time has failed. */
+static void commit_look(struct ditto_resource *res)
+{
+	struct ditto_regions *regions = &res->regions;
+	bool late;
+
+	spin_lock_irq(&res->stream_lock);
+	late = regions->core.committing &&
+	       time_after(jiffies, regions->since + msecs_to_jiffies(DITTO_DISK_TIMEOUT_MS));
+	spin_unlock_irq(&res->stream_lock);
+	if (late && ditto_disk_forsake(res->disk, res))
+		block_done(res, NULL, BLK_STS_TIMEOUT);
+}
+
+static bool commits_over(struct ditto_resource *res)
+{
+	bool over;
+
+	spin_lock_irq(&res->stream_lock);
+	over = !res->regions.commits;
+	spin_unlock_irq(&res->stream_lock);
+	return over;
+}
+
+/* Nobody begins another one. Within DITTO_DISK_TIMEOUT_MS a block. */
+static void commit_wait(struct ditto_resource *res)
+{
+	while (!wait_event_timeout(res->regions.over, commits_over(res), msecs_to_jiffies(LOOK_MS)))
+		commit_look(res);
 }
 
 /* Everybody who waits for room, in order, until one finds none. */
@@ -220,6 +335,7 @@ static void cool_work(struct work_struct *work)
 	struct ditto_resource *res = of_regions(regions);
 	unsigned int wait = 0;
 
+	commit_look(res);
 	cool(res);
 	unpark(res);
 	spin_lock_irq(&res->stream_lock);
@@ -227,7 +343,7 @@ static void cool_work(struct work_struct *work)
 		queue_work(commit_wq, &regions->commit);
 	if (!list_empty(&regions->parked))
 		wait = LOOK_PARKED_MS;
-	else if (ditto_intent_hot(&regions->core))
+	else if (ditto_intent_hot(&regions->core) || regions->core.committing)
 		wait = LOOK_MS;
 	spin_unlock_irq(&res->stream_lock);
 	if (wait && READ_ONCE(regions->running))
@@ -257,7 +373,7 @@ int ditto_regions_empty(struct ditto_resource *res)
 
 	lockdep_assert_held(&res->conf);
 	cancel_delayed_work_sync(&regions->cool);
-	flush_work(&regions->commit);
+	commit_wait(res);
 	spin_lock_irq(&res->stream_lock);
 	ditto_intent_forget_positions(&regions->core);
 	ditto_intent_cool_begin(&regions->core, U64_MAX, U64_MAX);
@@ -270,7 +386,8 @@ int ditto_regions_empty(struct ditto_resource *res)
 	spin_lock_irq(&res->stream_lock);
 	ditto_intent_cool_end(&regions->core);
 	spin_unlock_irq(&res->stream_lock);
-	commit(res);
+	ditto_regions_commit(res);
+	commit_wait(res);
 	return READ_ONCE(res->disk->failed) ? -EIO : 0;
 }
 
@@ -278,7 +395,7 @@ int ditto_regions_empty(struct ditto_resource *res)
 static bool read_index(struct ditto_resource *res, u32 index, u32 *numbers, u32 *count,
 		       u64 *sequence)
 {
-	struct ditto_regions *regions = &res->regions;
+	void *block = ditto_disk_log_block(res->regions.bio);
 	const struct ditto_md *md = &res->disk->md;
 	u64 limit = (md->data_bytes + (1ULL << md->region_shift) - 1) >> md->region_shift;
 	u32 *other = numbers + DITTO_INTENT_PER_BLOCK;
@@ -290,10 +407,8 @@ static bool read_index(struct ditto_resource *res, u32 index, u32 *numbers, u32 
 		u64 found;
 		u32 n;
 
-		if (ditto_disk_read_block(res->disk, ditto_md_log_block(md, index, copy),
-					  regions->block) ||
-		    ditto_intent_decode(regions->block, md->disk_uuid, index, limit, &found, other,
-					&n) ||
+		if (ditto_disk_read_block(res->disk, ditto_md_log_block(md, index, copy), block) ||
+		    ditto_intent_decode(block, md->disk_uuid, index, limit, &found, other, &n) ||
 		    (sound && found < *sequence))
 			continue;
 		sound = true;
@@ -323,22 +438,23 @@ static u32 recover(struct ditto_resource *res, u32 index, u32 *numbers, u64 *seq
 	return count;
 }
 
-static int alloc(struct ditto_regions *regions)
+static int alloc(struct ditto_regions *regions, struct ditto_disk *disk)
 {
 	regions->memory = kvcalloc(DITTO_INTENT_REGIONS, sizeof(*regions->memory), GFP_KERNEL);
 	regions->buckets = kvcalloc(DITTO_INTENT_BUCKETS, sizeof(*regions->buckets), GFP_KERNEL);
-	regions->block = kmalloc(DITTO_INTENT_BLOCK, GFP_KERNEL);
-	return regions->memory && regions->buckets && regions->block ? 0 : -ENOMEM;
+	regions->bio = ditto_disk_log_bio(disk);
+	return regions->memory && regions->buckets && regions->bio ? 0 : -ENOMEM;
 }
 
 static void release(struct ditto_regions *regions)
 {
 	kvfree(regions->memory);
 	kvfree(regions->buckets);
-	kfree(regions->block);
+	if (regions->bio)
+		ditto_disk_free_log(regions->bio);
 	regions->memory = NULL;
 	regions->buckets = NULL;
-	regions->block = NULL;
+	regions->bio = NULL;
 }
 
 static void start(struct ditto_resource *res, const u64 *sequence)
@@ -364,7 +480,7 @@ int ditto_regions_attach(struct ditto_resource *res)
 
 	lockdep_assert_held(&res->conf);
 	numbers = kvcalloc(2 * DITTO_INTENT_PER_BLOCK, sizeof(*numbers), GFP_KERNEL);
-	err = alloc(regions);
+	err = alloc(regions, res->disk);
 	if (err || !numbers) {
 		kvfree(numbers);
 		release(regions);
@@ -391,7 +507,8 @@ int ditto_regions_attach(struct ditto_resource *res)
 		return err;
 	}
 	start(res, sequence);
-	commit(res);
+	ditto_regions_commit(res);
+	commit_wait(res);
 	WRITE_ONCE(regions->running, true);
 	return READ_ONCE(res->disk->failed) ? -EIO : 0;
 }
@@ -404,6 +521,7 @@ void ditto_regions_detach(struct ditto_resource *res)
 	regions->running = false;
 	spin_unlock_irq(&res->stream_lock);
 	cancel_delayed_work_sync(&regions->cool);
+	commit_wait(res);
 	cancel_work_sync(&regions->commit);
 	cancel_delayed_work_sync(&regions->cool);
 	spin_lock_irq(&res->stream_lock);
@@ -416,6 +534,8 @@ void ditto_regions_detach(struct ditto_resource *res)
 void ditto_regions_setup(struct ditto_regions *regions)
 {
 	INIT_LIST_HEAD(&regions->parked);
+	INIT_LIST_HEAD(&regions->ready);
+	init_waitqueue_head(&regions->over);
 	INIT_WORK(&regions->commit, commit_work);
 	INIT_DELAYED_WORK(&regions->cool, cool_work);
 }

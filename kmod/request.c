@@ -366,6 +366,7 @@ static bool request_add(struct ditto_request *req)
 	struct ditto_stream_out out;
 	unsigned long flags;
 	bool ready = false;
+	bool cold;
 
 	ditto_stream_out_init(&out);
 	for (;;) {
@@ -384,8 +385,11 @@ static bool request_add(struct ditto_request *req)
 	}
 	if (res->stream.listed > READ_ONCE(max_records))
 		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
+	cold = req->entry.flags & DITTO_ENTRYF_COLD;
 	spin_unlock_irqrestore(&res->stream_lock, flags);
 	ditto_request_dispatch(res, &out);
+	if (cold)
+		ditto_regions_commit(res);
 	return ready;
 }
 
@@ -425,6 +429,7 @@ void ditto_request_submit(struct ditto_resource *res, struct bio *user)
 	req->entry.range.start = (u64)user->bi_iter.bi_sector << SECTOR_SHIFT;
 	req->entry.range.last = req->entry.range.start + user->bi_iter.bi_size - 1;
 	req->regions.retry = request_retry;
+	req->regions.quick = true;
 	if (copied)
 		make_copy(req);
 	else if (data)

@@ -212,6 +212,8 @@ void ditto_intent_init(struct ditto_intent *log, struct ditto_region *regions, u
 	log->per_block = per_block;
 	log->stale = ~0u >> (BLOCKS_MAX - blocks);
 	INIT_LIST_HEAD(&log->used);
+	INIT_LIST_HEAD(&log->dirty);
+	INIT_LIST_HEAD(&log->batch);
 	INIT_LIST_HEAD(&log->waiting);
 	INIT_LIST_HEAD(&log->served);
 	for (i = 0; i < blocks; i++) {
@@ -244,6 +246,7 @@ static struct ditto_region *use(struct ditto_intent *log, u64 number, u64 now)
 	region->state = DITTO_REGION_DIRTY;
 	log->stale |= 1u << block_of(log, region);
 	list_add_tail(&region->link, &log->used);
+	list_add_tail(&region->pending, &log->dirty);
 	hash_insert(log, region);
 	return region;
 }
@@ -333,29 +336,18 @@ bool ditto_intent_commit_due(const struct ditto_intent *log)
 	return log->stale && !log->committing;
 }
 
-/* Those regions of the blocks @blocks that are @from become @to. */
-static void change_state(struct ditto_intent *log, u32 blocks, u8 from, u8 to)
-{
-	u32 i, first;
-
-	for (; blocks; blocks &= blocks - 1) {
-		first = __ffs(blocks) * log->per_block;
-		for (i = first; i < first + log->per_block; i++) {
-			if (log->regions[i].state == from)
-				log->regions[i].state = to;
-		}
-	}
-}
-
 void ditto_intent_commit_begin(struct ditto_intent *log)
 {
+	struct ditto_region *region;
+
 	if (WARN_ON_ONCE(log->committing))
 		return;
 	log->committing = true;
-	log->covers = log->stale;
 	log->writing = log->stale;
 	log->stale = 0;
-	change_state(log, log->covers, DITTO_REGION_DIRTY, DITTO_REGION_COMMITTING);
+	list_for_each_entry(region, &log->dirty, pending)
+		region->state = DITTO_REGION_COMMITTING;
+	list_splice_tail_init(&log->dirty, &log->batch);
 	list_splice_tail_init(&log->waiting, &log->served);
 }
 
@@ -387,12 +379,20 @@ bool ditto_intent_commit_next(struct ditto_intent *log, void *block, u32 *index,
 	return true;
 }
 
+void ditto_intent_commit_abandon(struct ditto_intent *log)
+{
+	log->writing = 0;
+}
+
 void ditto_intent_commit_end(struct ditto_intent *log, struct list_head *ready)
 {
+	struct ditto_region *region;
+
 	if (WARN_ON_ONCE(!log->committing || log->writing))
 		return;
-	change_state(log, log->covers, DITTO_REGION_COMMITTING, DITTO_REGION_HOT);
-	log->covers = 0;
+	list_for_each_entry(region, &log->batch, pending)
+		region->state = DITTO_REGION_HOT;
+	INIT_LIST_HEAD(&log->batch);
 	log->committing = false;
 	list_splice_tail_init(&log->served, ready);
 }

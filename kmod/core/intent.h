@@ -45,6 +45,7 @@ enum ditto_region_state {
 /**
  * struct ditto_region - a region that is not cold
  * @link: FREE: in the free list of its block; else in .used, oldest use first
+ * @pending: DIRTY: in .dirty; COMMITTING: in .batch
  * @number: of the region: its first byte >> region_shift
  * @chain: index + 1 of the next in its bucket, 0 ends
  * @state: enum ditto_region_state
@@ -55,6 +56,7 @@ enum ditto_region_state {
  */
 struct ditto_region {
 	struct list_head link;
+	struct list_head pending;
 	u64 number;
 	u64 last;
 	u64 used;
@@ -81,7 +83,6 @@ struct ditto_intent_user {
  * @sequence: of each block's newest contents
  * @stale: a bit for each block whose newest contents are not on disk
  * @writing: a bit for each block that the commit under way has yet to write
- * @covers: a bit for each block of the commit under way
  * @committing: a commit is under way
  * @wanted: a take has found no room since the last cool_end
  * @free: how many regions are FREE
@@ -90,6 +91,8 @@ struct ditto_intent_user {
  * @filling: the block that new regions go to while it has room, so that a
  *	commit is seldom more than one block
  * @used: all others, oldest use first
+ * @dirty: those that wait for the next commit
+ * @batch: those of the commit under way
  * @waiting: users for the next commit
  * @served: users of the commit under way
  */
@@ -106,7 +109,6 @@ struct ditto_intent {
 	u64 sequence[32];
 	u32 stale;
 	u32 writing;
-	u32 covers;
 	bool committing;
 	bool wanted;
 	u32 free;
@@ -114,6 +116,8 @@ struct ditto_intent {
 	u32 free_in[32];
 	u32 filling;
 	struct list_head used;
+	struct list_head dirty;
+	struct list_head batch;
 	struct list_head waiting;
 	struct list_head served;
 };
@@ -165,6 +169,8 @@ bool ditto_intent_commit_due(const struct ditto_intent *log);
  */
 void ditto_intent_commit_begin(struct ditto_intent *log);
 bool ditto_intent_commit_next(struct ditto_intent *log, void *block, u32 *index, u32 *copy);
+/* The disk has failed: no more blocks of the commit under way, it is to end. */
+void ditto_intent_commit_abandon(struct ditto_intent *log);
 /* @ready: users (by link) whose regions are hot now. */
 void ditto_intent_commit_end(struct ditto_intent *log, struct list_head *ready);
 

@@ -249,6 +249,30 @@ static void arrives_during_commit(void)
 	EXPECT_EQ(state(11), DITTO_REGION_HOT);
 }
 
+/* Whoever waits goes on all the same, and hears of the disk's failure elsewhere. */
+static void disk_fails_during_commit(void)
+{
+	struct ditto_intent_user first, late;
+	u8 block[DITTO_INTENT_BLOCK];
+	LIST_HEAD(ready);
+	u32 index, copy;
+
+	make(2, 1, 1024 * REGION);
+	commit();
+	take_by(10, &first);
+	take(30);
+	ditto_intent_commit_begin(&ilog);
+	take_by(10, &late);
+	EXPECT_TRUE(ditto_intent_commit_next(&ilog, block, &index, &copy));
+	ditto_intent_commit_abandon(&ilog);
+	EXPECT_FALSE(ditto_intent_commit_next(&ilog, block, &index, &copy));
+	ditto_intent_commit_end(&ilog, &ready);
+	EXPECT_EQ(intent_count(&ready), 3);
+	EXPECT_TRUE(ready.prev == &late.link);
+	EXPECT_FALSE(ditto_intent_commit_due(&ilog));
+	EXPECT_FALSE(named(10) || named(30));
+}
+
 static void first_commit(void)
 {
 	const u64 newer[32] = { 1, 1, 77, 0 };
@@ -838,6 +862,7 @@ const struct test intent_tests[] = {
 	{ "G2: a region is hot on disk before it is written", hot_before_written },
 	{ "whoever waits shares a commit", group_commit },
 	{ "G2: what comes during a commit waits for the next", arrives_during_commit },
+	{ "a commit ends where the disk fails", disk_fails_during_commit },
 	{ "G2: the first commit writes all blocks", first_commit },
 	{ "G11: copies take turns", copies_alternate },
 	{ "a sequential writer finds the next region hot", warm_ahead },
