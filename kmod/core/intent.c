@@ -312,7 +312,7 @@ enum ditto_heat ditto_intent_take(struct ditto_intent *log, u64 start, u64 last,
 		dirty |= region->state == DITTO_REGION_DIRTY;
 		committing |= region->state == DITTO_REGION_COMMITTING;
 	}
-	if (fresh)
+	if (fresh && position)
 		warm_ahead(log, end_number, now);
 	return queue(log, dirty, committing, user);
 }

@@ -149,7 +149,8 @@ enum ditto_heat {
  * @user: queued where the answer is COLD
  *
  * Takes all regions that [@start, @last] touches, or none. Where the region
- * before a newly taken one is in use too, the one behind it is warmed ahead.
+ * before a newly taken one is in use too, the one behind it is warmed ahead; not where
+ * @position is 0, for what a resync writes is known to end.
  */
 enum ditto_heat ditto_intent_take(struct ditto_intent *log, u64 start, u64 last, u64 position,
 				  u64 now, struct ditto_intent_user *user);

@@ -353,6 +353,11 @@ static void warm_ahead(void)
 	ditto_intent_take(&ilog, 11 * REGION - 1, 11 * REGION, 1, 1, anyone());
 	EXPECT_EQ(ditto_intent_hot(&ilog), 3);
 	EXPECT_EQ(state(12), DITTO_REGION_DIRTY);
+	/* What a resync writes is not. */
+	make(2, 8, 100 * REGION);
+	for (i = 1; i < 4; i++)
+		ditto_intent_take(&ilog, i * REGION, i * REGION, 0, 1, anyone());
+	EXPECT_EQ(ditto_intent_hot(&ilog), 3);
 }
 
 static void warm_needs_room(void)
