@@ -117,6 +117,12 @@ void syncer_read_submit(struct ditto_reader *reader)
 		list_add_tail(&io->link, &io->peer->node->elsewhere);
 		return;
 	}
+	/* It may have waited for a write that was given up with the disk. */
+	if (io->peer->node->failed) {
+		io->failed = true;
+		extent_read(io);
+		return;
+	}
 	disk_read(&io->peer->node->disk, reader->range.start / 512,
 		  (reader->range.last - reader->range.start + 1) / 512, read_end_io, io);
 }
