@@ -114,9 +114,10 @@ void ditto_debug_del(struct ditto_resource *res)
 	res->debug = NULL;
 }
 
-void ditto_debug_init(void)
+int ditto_debug_init(void)
 {
 	root = debugfs_create_dir("ditto", NULL);
+	return 0;
 }
 
 void ditto_debug_exit(void)

@@ -13,7 +13,7 @@ struct ditto_resource;
 
 void ditto_debug_add(struct ditto_resource *res);
 void ditto_debug_del(struct ditto_resource *res);
-void ditto_debug_init(void);
+int ditto_debug_init(void);
 void ditto_debug_exit(void);
 
 #endif /* DITTO_DEBUG_H */
