@@ -4,13 +4,14 @@
 # Test: a disk that returns nothing any more is given up by command, and moves again
 # Proves: G1, G7, G8, G12
 # Needs: brd, dm, nft
-# Time limit: 480
+# Time limit: 540
 #
 # The disk of the Primary, then that of a Secondary, is suspended while a writer
 # remembers what was acknowledged to it. A command that has to write metadata waits
 # for the disk; detach --force ends that wait and its own in seconds. Writes, and
 # reads that begin then, go on with the peers. What the disk had been given comes
-# back when it moves again, and does no harm.
+# back when it moves again, and does no harm. Last, one that was idle is found to stand
+# still by the write that needs its log.
 
 # shellcheck source=tests/selftests/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -113,3 +114,13 @@ must "$what: the disk moves again" thaw a
 must "$what: a comes up" wait_for 20 "a up" ditto a up "$RES"
 must "$what: all are in sync" wait_sync b
 ok "$what: all copies are equal" copies_equal
+
+# Nothing else is asked of the disk: the write waits for its region.
+what="a disk that stands still before a cold write"
+must "$what: no region is hot" wait_for 40 "cold regions" cold b
+must "$what" freeze b
+within 40 "$what: the write ends" dd if="$WORK/data" of="$DEV" bs=4k count=1 oflag=direct status=none
+ok "$what: the kernel log says why" log_says 'cannot write the intent log: error -110'
+ok "$what: it has failed" is b disk.state Failed
+ok "$what: the write is there" cmp -n 4096 "$WORK/data" "$DEV"
+must "$what: it moves again" thaw b
