@@ -31,11 +31,13 @@ give_back() {
 }
 trap 'give_back; finish' EXIT
 
-# What is available, but for a rest
+# What is available, but for a rest. Much of it may have to be put together first.
 take() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	echo $((pages_before + ($(available_kb) / 1024 - LEFT) / 2)) >$pages
+	echo 1 >/proc/sys/vm/compact_memory
+	echo $(($(<$pages) + ($(available_kb) / 1024 - LEFT) / 2)) >$pages
+	echo "$(free_kb) KiB are free, $(available_kb) KiB available"
 	(($(free_kb) < 2 * LEFT * 1024))
 }
 cookie() { field a peers.b.cookie; }
@@ -52,7 +54,7 @@ must "all copies are in sync" wait_sync a
 DEV=$(device a)
 session=$(cookie)
 
-must "memory is taken" take
+must "memory is taken" wait_for 30 "huge pages" take
 limit=$((2 * $(free_kb)))
 diag "$(free_kb) KiB are free, the limit is $limit KiB"
 report "" limit 200 no_memory "$DEV" "$limit" "$(scaled 45)"
