@@ -4,13 +4,14 @@
  *
  *	stamp write DEVICE LOG [MIB]	writes numbered blocks, and notes in LOG up
  *					to which number a flush has completed
- *	stamp check DEVICE LOG [MIB]	every block holds what it held when that
+ *	stamp check DEVICE LOG [MIB]	every sector holds what it held when that
  *					flush completed, or something newer
  *	stamp wipe DEVICE [MIB]		no block was ever written
  *
  * LOG is on another machine, or on a disk that is not lost. The number of a
  * write says where it goes, so that LOG is one number. The writes between two
- * flushes are under way at the same time. With MIB, the blocks lie in the first
+ * flushes are under way at the same time; one that was not flushed may be torn
+ * between two sectors, as disks do. With MIB, the blocks lie in the first
  * so many megabytes (at least 16), else they are spread over the device.
  */
 #define _GNU_SOURCE
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #define BLOCK	4096u
+#define SECTOR	512u
 #define BLOCKS	4096u		/* 16 MiB, spread over the device */
 #define MAGIC	0x706d617473ull
 #define BATCH	16u		/* writes between two flushes, at most */
@@ -66,7 +68,7 @@ static uint64_t block_of(uint64_t number)
 }
 
 /* In order of @block; what is returned is valid until the next call. */
-static const unsigned char *read_block(int fd, uint64_t block, struct stamp *stamp)
+static const unsigned char *read_block(int fd, uint64_t block)
 {
 	uint64_t offset = block * stride, start = offset % sizeof(chunk);
 	const unsigned char *data = chunk + start;
@@ -78,18 +80,21 @@ static const unsigned char *read_block(int fd, uint64_t block, struct stamp *sta
 	} else if (!start && pread(fd, chunk, sizeof(chunk), (off_t)offset) != sizeof(chunk)) {
 		die("read");
 	}
-	memcpy(stamp, data, sizeof(*stamp));
 	return data;
 }
 
 static void fill_block(unsigned char *buffer, uint64_t block, uint64_t number)
 {
 	struct stamp stamp = { MAGIC, number, block };
+	unsigned char *end;
 
 	memset(buffer, (int)number, BLOCK);
-	memcpy(buffer, &stamp, sizeof(stamp));
-	/* The end says the same as the beginning: it was not torn. */
-	memcpy(buffer + BLOCK - sizeof(stamp), &stamp, sizeof(stamp));
+	for (unsigned char *sector = buffer; sector < buffer + BLOCK; sector = end) {
+		end = sector + SECTOR;
+		memcpy(sector, &stamp, sizeof(stamp));
+		/* The end says the same as the beginning: no sector is torn. */
+		memcpy(end - sizeof(stamp), &stamp, sizeof(stamp));
+	}
 }
 
 /* The @count writes that begin with @number, all at once */
@@ -135,13 +140,17 @@ static uint64_t read_log(const char *path)
 
 static uint64_t newest(int fd)
 {
+	const unsigned char *data;
 	uint64_t number = 0;
 	struct stamp stamp;
 
 	for (uint64_t block = 0; block < BLOCKS; block++) {
-		read_block(fd, block, &stamp);
-		if (stamp.magic == MAGIC && stamp.number > number)
-			number = stamp.number;
+		data = read_block(fd, block);
+		for (unsigned int at = 0; at < BLOCK; at += SECTOR) {
+			memcpy(&stamp, data + at, sizeof(stamp));
+			if (stamp.magic == MAGIC && stamp.number > number)
+				number = stamp.number;
+		}
 	}
 	return number;
 }
@@ -174,6 +183,20 @@ static void __attribute__((noreturn)) do_write(int fd, const char *path)
 	}
 }
 
+/* Does the sector hold a write to @block, and none before @expected? */
+static bool sector_right(const unsigned char *sector, uint64_t block, uint64_t expected,
+			 struct stamp *stamp)
+{
+	memcpy(stamp, sector, sizeof(*stamp));
+	if (stamp->magic != MAGIC) {
+		stamp->number = 0;
+		return !expected;
+	}
+	return stamp->block == block && stamp->number >= expected &&
+	       block_of(stamp->number) == block &&
+	       !memcmp(sector, sector + SECTOR - sizeof(*stamp), sizeof(*stamp));
+}
+
 static int do_check(int fd, const char *path)
 {
 	static uint64_t expected[BLOCKS];
@@ -185,16 +208,14 @@ static int do_check(int fd, const char *path)
 	for (number = 1; number <= flushed; number++)
 		expected[block_of(number)] = number;
 	for (uint64_t block = 0; block < BLOCKS; block++) {
-		data = read_block(fd, block, &stamp);
-		if (!expected[block] && stamp.magic != MAGIC)
-			continue;
-		if (stamp.magic == MAGIC && stamp.block == block && stamp.number >= expected[block] &&
-		    block_of(stamp.number) == block &&
-		    !memcmp(data, data + BLOCK - sizeof(stamp), sizeof(stamp)))
-			continue;
-		if (bad++ < 8)
-			printf("block %" PRIu64 " holds %" PRIu64 ", flushed was %" PRIu64 "\n",
-			       block, stamp.magic == MAGIC ? stamp.number : 0, expected[block]);
+		unsigned int at = 0;
+
+		data = read_block(fd, block);
+		while (at < BLOCK && sector_right(data + at, block, expected[block], &stamp))
+			at += SECTOR;
+		if (at < BLOCK && bad++ < 8)
+			printf("block %" PRIu64 " holds %" PRIu64 " at %u, flushed was %" PRIu64 "\n",
+			       block, stamp.number, at, expected[block]);
 	}
 	printf("%" PRIu64 " flushed, %u blocks are wrong\n", flushed, bad);
 	return bad != 0;
