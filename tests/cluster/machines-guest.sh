@@ -39,6 +39,9 @@ join() {
 	done
 }
 
+# enter: nobody hears of this node before
+enter() { join && start_daemon "$me"; }
+
 # mute PEER: it hears no more of this node, and is heard still
 mute() { on "$me" tc qdisc replace dev "to-$1" root netem loss 100%; }
 
@@ -60,19 +63,6 @@ position() { field "$me" position; }
 # sent PEER: bytes of resync, since this node came up
 sent() { field "$me" "peers.$1.resync-sent"; }
 sent_more() { (($(sent "$1") > $2)); }
-
-# The regions of 4 MiB that the log of the disk names, one a line
-hot_on_disk() {
-	local starts sizes i at
-	ditto "$me" dump-md "$RES" --json >"$WORK/md" || return 1
-	mapfile -t starts < <(json 'hot.*.start' <"$WORK/md")
-	mapfile -t sizes < <(json 'hot.*.bytes' <"$WORK/md")
-	for ((i = 0; i < ${#starts[@]}; i++)); do
-		[[ ! ${starts[i]} ]] || for ((at = starts[i]; at < starts[i] + sizes[i]; at += 4 << 20)); do
-			echo $((at >> 22))
-		done
-	done
-}
 
 # How many regions are hot here now, of a node that is up
 hot_in_memory() {
@@ -126,8 +116,6 @@ ping-interval = $(scaled 1000)
 write_conf "$RES" "$UUID" 7900
 # The only one here
 NODES=("$me")
-must "a network" join
-start_daemon "$me"
 exec {port}<"${ports[0]}" || bail "no port for commands"
 echo "listening"
 while read -r number command <&"$port"; do

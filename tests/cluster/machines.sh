@@ -16,7 +16,8 @@
 # Without KILLS, it is a Secondary, and then a Primary that is ahead of one
 # Secondary, which is ahead of the other.
 #
-# Some die while a node that was killed is being brought up to date.
+# Some die while a node that was killed is being brought up to date. Each disk has a
+# cache, and loses some of what was not flushed when its machine dies (volatile.c).
 #
 #  - While the Primary lives, the writer stands still no longer than the time-out.
 #  - When it is dead, another node is promoted without --force, and every flushed
@@ -57,7 +58,7 @@ region=$((4 << 20))
 # It has 4; two last writes before a death have one each, and one is warmed ahead.
 regions=8
 share=$work/share
-declare -A vm control		# of each machine: scripts/vm, and the way to tell it something
+declare -A vm control disk	# of each machine: scripts/vm, the way to tell it something, volatile
 primary='' victims=() survivors=()
 passed=0 failed=0
 
@@ -73,14 +74,20 @@ boot() {
 			--qemu -device --qemu "virtio-net-pci,netdev=to-$peer,romfile=,mac=52:54:00:00:0$(number_of "$node"):0$(number_of "$peer")"
 		)
 	done
-	rm -f "$net/$node".{in,out,pid,said} "$share/$node".*
+	rm -f "$net/$node".{in,out,pid,said,disk} "$share/$node".*
 	mkfifo "$net/$node".{in,out}
+	"$here/build/volatile" "$work/$node" "$net/$node.disk" "$RANDOM" >"$net/$node.lost" 2>&1 &
+	disk[$node]=$!
+	until [[ -S $net/$node.disk ]]; do
+		kill -0 "${disk[$node]}" || return
+		sleep 0.1
+	done
 	# Nobody has to wait for the other end of it.
 	exec {commands}<>"$net/$node.in"
 	control[$node]=$commands
 	(
 		exec "$top/scripts/vm" --quiet --no-tty --name "$node" --cpus 1 --memory 384 \
-			--timeout 86400 --log "$net/$node.log" --share "$share" --disk "$work/$node" \
+			--timeout 86400 --log "$net/$node.log" --share "$share" --disk "$net/$node.disk" \
 			--env TIME_SCALE="$scale" --env PEER_TIMEOUT=$((timeout * 1000)) --env DITTO_KO="${DITTO_KO-}" \
 			--qemu -pidfile --qemu "$net/$node.pid" "${cards[@]}" \
 			--qemu -chardev --qemu "pipe,id=control,path=$net/$node" \
@@ -148,6 +155,8 @@ kill_machines() {
 	kill -KILL "${pids[@]}"
 	for node; do
 		wait "${vm[$node]}"
+		wait "${disk[$node]}"
+		echo "# $node's disk: $(<"$net/$node.lost")"
 		unset "vm[$node]"
 		mv "$net/$node.log" "$net/$node.dead"
 		commands=${control[$node]}
@@ -240,7 +249,7 @@ positions() {
 	echo "${line[@]}"
 }
 # into NODE COMMAND: what it says is kept in a file of that name
-into() { at "$1" "${@:2}" >"$net/$1.$2"; }
+into() { at "$1" "$2" "$1" >"$net/$1.$2"; }
 
 # The last write but one reaches near, but not far, and the last one nobody.
 apart() {
@@ -343,14 +352,20 @@ write_on() {
 	claim "the writer begins on $primary" at "$primary" writer_start
 }
 
-# The dead ones boot, and what their logs name is noted in hot.NODE.
-boot_again() {
+# The dead ones boot, which takes as long as it takes the others to notice. They are
+# not there yet for these: their network comes with enter.
+boot_dead() {
 	local node
-	for node in "${victims[@]}"; do
+	for node; do
 		claim "$node's kernel was content" "$top/scripts/check-log" "$net/$node.dead" || return 1
 		boot "$node"
 	done
+}
+
+# What their logs name is noted in NODE.hot_on_disk.
+boot_again() {
 	claim "they boot" each booted -- "${victims[@]}" &&
+		claim "they get their network" each at enter -- "${victims[@]}" &&
 		claim "their metadata is sound" each at md_sound -- "${victims[@]}" &&
 		claim "and their logs" each into hot_on_disk -- "${victims[@]}"
 }
@@ -389,6 +404,7 @@ half_back() {
 	local node=$1 next=("${victims[@]}") before own
 	kill_machines "$node"
 	from=$(flushed)
+	boot_dead "$node" || return 1
 	claim "the writer stands still no longer than the time-out" stands_still "$from" || return 1
 	victims=("$node")
 	boot_again || return 1
@@ -474,6 +490,7 @@ round() {
 	esac
 	kill_machines "${victims[@]}"
 	from=$(flushed)
+	boot_dead "${victims[@]}" || return 1
 	if ((!${#survivors[@]})); then
 		boot_again && begin_again || return 1
 	elif has "$primary" "${survivors[@]}"; then
@@ -509,6 +526,7 @@ make_cluster() {
 		boot "$node"
 	done
 	claim "they boot" each booted -- "${nodes[@]}" &&
+		claim "they get their network" each at enter -- "${nodes[@]}" &&
 		claim "they get metadata" each at make_md -- "${nodes[@]}" &&
 		claim "they come up" each at come_up -- "${nodes[@]}" &&
 		claim "they find each other" each at found -- "${nodes[@]}" &&
@@ -523,7 +541,7 @@ resume_cluster() {
 	local -A base=() warm=() owed=()
 	primary=$(<"$work/primary") kind=ended victims=("${nodes[@]}") survivors=()
 	touch "$net"/{a,b,c}.dead
-	boot_again && begin_again
+	boot_dead "${nodes[@]}" && boot_again && begin_again
 }
 
 leave() {
@@ -540,6 +558,7 @@ end_machines() {
 	each at leave -- "${nodes[@]}" || return 1
 	for node in "${nodes[@]}"; do
 		wait "${vm[$node]}" || { echo "$node:"; cat "$net/$node.said"; bad=1; }
+		wait "${disk[$node]}" || { echo "$node:"; cat "$net/$node.lost"; bad=1; }
 		unset "vm[$node]"
 	done
 	return "$bad"

@@ -399,6 +399,20 @@ all_connected() {
 	done
 }
 
+# hot_on_disk NODE: the regions of 4 MiB that the log of its disk names, one a line.
+# The resource is down there.
+hot_on_disk() {
+	local md starts sizes i at
+	md=$(ditto "$1" dump-md "$RES" --json) || return 1
+	mapfile -t starts < <(json 'hot.*.start' <<<"$md")
+	mapfile -t sizes < <(json 'hot.*.bytes' <<<"$md")
+	for ((i = 0; i < ${#starts[@]}; i++)); do
+		[[ ! ${starts[i]} ]] || for ((at = starts[i]; at < starts[i] + sizes[i]; at += 4 << 20)); do
+			echo $((at >> 22))
+		done
+	done
+}
+
 # net_up NODE...: in few processes, for each takes a while on slow machines
 net_up() {
 	local node
