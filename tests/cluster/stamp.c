@@ -61,10 +61,15 @@ static void set_stride(int fd, const char *mib)
 	}
 }
 
+static uint64_t scatter(uint64_t number)
+{
+	return number * 0x9e3779b97f4a7c15ull >> 40;
+}
+
 /* Neighbours in number are far apart; each block is written again and again. */
 static uint64_t block_of(uint64_t number)
 {
-	return number * 0x9e3779b97f4a7c15ull >> 40 & (BLOCKS - 1);
+	return scatter(number) & (BLOCKS - 1);
 }
 
 /* In order of @block; what is returned is valid until the next call. */
@@ -155,12 +160,22 @@ static uint64_t newest(int fd)
 	return number;
 }
 
+/*
+ * So that a kill finds writes that have ended and were not flushed, or a flush that
+ * nothing has followed: each every fourth time.
+ */
+static void linger(unsigned int roll)
+{
+	if (roll < 256)
+		usleep(roll * 2000);
+}
+
 static void __attribute__((noreturn)) do_write(int fd, const char *path)
 {
 	int log = open(path, O_WRONLY | O_CREAT, 0644);
 	uint64_t number = newest(fd);
 	aio_context_t context = 0;
-	unsigned int count;
+	unsigned int count, roll;
 	char text[32];
 
 	if (log < 0)
@@ -172,14 +187,17 @@ static void __attribute__((noreturn)) do_write(int fd, const char *path)
 	printf("writing from %" PRIu64 "\n", number + 1);
 	fflush(stdout);
 	for (;;) {
-		count = (unsigned int)(number % BATCH) + 1;
+		count = (unsigned int)(scatter(number) % BATCH) + 1;
 		write_batch(context, fd, number + 1, count);
 		number += count;
+		roll = (unsigned int)(scatter(number) >> 4) & 1023;
+		linger(roll);
 		if (fdatasync(fd))
 			die("flush");
 		snprintf(text, sizeof(text), "%020" PRIu64 "\n", number);
 		if (pwrite(log, text, strlen(text), 0) != (ssize_t)strlen(text))
 			die(path);
+		linger(1023 - roll);
 	}
 }
 
