@@ -81,7 +81,7 @@ promote() {
 
 # What was hot may have to be sent, to two of three.
 recover_cluster() {
-	local hot sent candidates=("${NODES[@]:number % 3}" "${NODES[@]:0:number % 3}")
+	local hot sent lost candidates=("${NODES[@]:number % 3}" "${NODES[@]:0:number % 3}")
 	# All have everything, unless the last life has ended before it knew that.
 	if [[ -e $settled ]]; then
 		candidates=("${candidates[0]}")
@@ -97,7 +97,9 @@ recover_cluster() {
 	must "one of ${candidates[*]} is promoted, without --force" promote "${candidates[@]}"
 	in_sync
 	sent=$(each field 'peers.*.resync-sent' | awk '{ sent += $1 } END { printf "%d", sent }')
-	ok "$sent bytes were sent, $hot regions were hot" test "$sent" -le $((2 * hot * region))
+	# On a machine that has much else to do. What was under way is sent again then.
+	lost=$(dmesg | grep -c 'ditto.*connection lost')
+	ok "$sent bytes were sent, $hot regions were hot, connections were lost $lost times" test "$sent" -le $(((2 + lost) * hot * region))
 	ok "all copies are equal" compared "$(device_size "$primary")"
 	ok "what was flushed is there" "$stamp" check "$(device "$primary")" "$flushed" "$area"
 	diag "$(tail -n 1 "$WORK/out")"
@@ -112,6 +114,22 @@ compared() {
 	[[ $(<"$answer") == equal ]]
 }
 
+# cool_down: now here, now there, whatever can cool does, which it would do only after
+# a minute. So regions become hot again and again, and what is cold is put to the test.
+# Each time flushes the disk, which would hide a flush that is missing elsewhere: so
+# every other life goes without.
+cool_down() {
+	local node debug cool=()
+	for node in "${NODES[@]}"; do
+		debugging "$node" || return
+		cool+=("$debug/cool")
+	done
+	while sleep "0.$((RANDOM % 3))$((RANDOM % 10))"; do
+		echo 1 >"${cool[RANDOM % ${#cool[@]}]}"
+	done
+}
+
+RANDOM=$((number + 1))
 if ((number)); then
 	recover_cluster
 else
@@ -125,6 +143,7 @@ if [[ ! $last ]]; then
 		late=$((late + 8))
 		must "$node is $late ms late" link_netem "$node" delay "${late}ms"
 	done
+	((number % 2)) || cool_down &
 	# To the end: the machine is killed meanwhile.
 	"$stamp" write "$(device "$primary")" "$flushed" "$area"
 	fail "the writer has ended"
