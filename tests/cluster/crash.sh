@@ -22,7 +22,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=${here%/tests/cluster}
 kills=${1:-3}
 scale=${TIME_SCALE:-1}
-RANDOM=${SEED:-$$}
+seed=${SEED:-$$}
+RANDOM=$seed
 run=$(mktemp -d "${TMPDIR:-/tmp}/ditto-crash.XXXXXX")
 if [[ ${STATE-} ]]; then
 	mkdir -p "$STATE"
@@ -136,6 +137,7 @@ progress() {
 	echo "# $((number + 1)) of $kills kills, $((SECONDS / done)) s each; about $((SECONDS * left / done / 60)) min left"
 }
 
+echo "# SEED=$seed"
 for ((number = begun; number < kills; number++)); do
 	begin_life "$number"
 	if ((number && RANDOM % 4 == 0)); then

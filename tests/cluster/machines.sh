@@ -34,7 +34,8 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=${here%/tests/cluster}
 scale=${TIME_SCALE:-1}
-RANDOM=${SEED:-$$}
+seed=${SEED:-$$}
+RANDOM=$seed
 if (($#)); then
 	kills=$1 chosen=()
 else
@@ -569,6 +570,7 @@ progress() {
 	echo "# $((number + 1)) of $kills kills, $((SECONDS / done)) s each; about $((SECONDS * left / done / 60)) min left"
 }
 
+echo "# SEED=$seed"
 begun=0 number=0
 if [[ -e $work/kills ]]; then
 	begun=$(<"$work/kills")
