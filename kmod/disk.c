@@ -2,6 +2,7 @@
 #include "disk.h"
 
 #include <linux/bio.h>
+#include <linux/blk-cgroup.h>
 #include <linux/completion.h>
 #include <linux/kref.h>
 #include <linux/mempool.h>
@@ -182,6 +183,8 @@ void ditto_disk_submit_log(struct ditto_disk *disk, struct bio *bio, u64 offset,
 	struct page *page = bio->bi_io_vec[0].bv_page;
 
 	bio_reset(bio, meta_bdev(disk), REQ_OP_WRITE | REQ_FUA | REQ_SYNC | REQ_META);
+	/* Others wait for it: no limit of this writer's holds it up. */
+	bio_associate_blkg_from_css(bio, blkcg_root_css);
 	bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
 	__bio_add_page(bio, page, DITTO_MD_BLOCK, 0);
 	ditto_disk_submit(disk, bio, ditto_disk_free_log, done, owner);

@@ -262,6 +262,7 @@ static void make_copy(struct ditto_request *req)
 				    req->entry.range.start, user->bi_iter.bi_size);
 	ditto_payload_copy(local, user);
 	local->bi_ioprio = user->bi_ioprio;
+	bio_clone_blkg_association(local, user);
 	req->own_pages = true;
 	ditto_request_set_local(req, local);
 }
