@@ -12,10 +12,10 @@
 # After each kill the nodes come up again on the same disks, another one is
 # promoted without --force, no more than what was hot is sent, the copies are
 # equal, and every flushed write is there. Each disk has a cache, and loses some of
-# what was not flushed when the machine is killed (volatile.c). One kill in four does not wait for
-# the writer: it ends the set-up, a promotion or a resync of what the kill before
-# has left; then what was hot at both may be sent after it, and who is promoted is
-# who has all of it. SEED makes the moments repeatable.
+# what was not flushed when the machine is killed (volatile.c). One kill in four does
+# not wait for the writer: it ends the set-up, a promotion or a resync of what the
+# kill before has left; then what was hot at both may be sent after it, and who is
+# promoted is who has all of it. SEED makes the moments repeatable.
 
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -61,7 +61,7 @@ begin_life() {
 		serving+=($!)
 		until [[ -S $run/$disk.disk ]]; do
 			kill -0 $! || return
-			sleep 0.1
+			sleep 0.1	# no event tells of a socket
 		done
 	done
 	(
@@ -79,7 +79,7 @@ begin_life() {
 compare_when_asked() {
 	local size=''
 	until [[ $size ]]; do
-		sleep 0.1
+		sleep 0.1	# the console is a file: nobody says that it has grown
 		size=$(sed -n 's/^compare \([0-9][0-9]*\) bytes$/\1/p' "$run/out")
 	done
 	{
@@ -92,7 +92,7 @@ compare_when_asked() {
 until_said() {
 	until grep -qE "$1" "$run/out"; do
 		kill -0 "$machine" 2>/dev/null || return 1
-		sleep 0.1
+		sleep 0.1	# as above
 	done
 }
 

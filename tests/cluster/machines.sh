@@ -81,7 +81,7 @@ boot() {
 	disk[$node]=$!
 	until [[ -S $net/$node.disk ]]; do
 		kill -0 "${disk[$node]}" || return
-		sleep 0.1
+		sleep 0.1	# no event tells of a socket
 	done
 	# Nobody has to wait for the other end of it.
 	exec {commands}<>"$net/$node.in"
