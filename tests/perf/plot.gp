@@ -18,5 +18,6 @@ set style data histogram
 set style histogram errorbars gap 2 linewidth 1
 set style fill solid 0.8 border -1
 set xtics rotate by -20
-plot for [i = 0:7] data using (column(2 + 3 * i)):(column(3 + 3 * i)):(column(4 + 3 * i)):xtic(1) \
+configs = (words(system("head -n 1 ".data)) - 1) / 3
+plot for [i = 0:configs - 1] data using (column(2 + 3 * i)):(column(3 + 3 * i)):(column(4 + 3 * i)):xtic(1) \
 	title columnheader(2 + 3 * i)
