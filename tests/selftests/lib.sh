@@ -123,6 +123,13 @@ report() {
 	((status < 2)) || fail "$prefix$1 $2 ended with status $status"
 }
 
+# bash calls this, in a subshell. A name that is no command is the test's mistake,
+# which would pass where failure is what is wanted, or nobody looks: finish fails it.
+command_not_found_handle() {
+	echo "$1: there is no such command" | tee -a "$WORK/mistakes" >&2
+	return 127
+}
+
 # The whole test is not for here.
 skip() {
 	echo "1..0 # SKIP $*"
@@ -839,6 +846,7 @@ finish() {
 		# shellcheck disable=SC2046 # several
 		kill $(jobs -p) 2>/dev/null
 		ok "everything is gone again" cluster_down
+		[[ ! -e $WORK/mistakes ]] || fail "$(sort -u "$WORK/mistakes" | paste -sd ';')"
 		echo "1..$checks"
 		((!failures)) || status=1
 	else
