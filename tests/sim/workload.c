@@ -264,6 +264,9 @@ static void rot(struct node *n)
 	struct peer *p = &n->peers[peer];
 	u32 sector = chance(SIM_SECTORS);
 
+	/* One that has lost it already has nothing to be sound again at. */
+	if (!nodes[peer].upstream || nodes[peer].upstream_node != n->id)
+		return;
 	if (!n->primary || !p->running || !nodes[peer].apply.target || nodes[peer].timeline ||
 	    !p->conn->ready || ditto_resync_finished(&p->plan))
 		return;
