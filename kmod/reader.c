@@ -61,17 +61,18 @@ void ditto_reader_submit(struct ditto_device *dev, struct bio *bio)
 {
 	struct ditto_resource *res = dev->res;
 	bool current_copy = READ_ONCE(res->disk_state) == DITTO_DISK_UP_TO_DATE;
-	struct ditto_connection *conn;
+	struct ditto_connection *conn = upstream(res);
+	/* Last: a disk that fails loses its connection, and is no current copy. */
+	bool failed = READ_ONCE(res->disk->failed);
 
-	if (READ_ONCE(res->disk->failed)) {
-		/* From the Primary's disk, which is what the question would be about. */
+	if (failed || (!conn && current_copy)) {
+		/*
+		 * From the Primary's disk, which is what the question would be about. Or all
+		 * of the roster is connected, and none of it is Primary.
+		 */
 		ditto_device_read(dev, bio);
-		return;
-	}
-	conn = upstream(res);
-	if (!conn && current_copy) {
-		/* All of the roster is connected, and none of it is Primary. */
-		ditto_device_read(dev, bio);
+		if (conn)
+			ditto_connection_put(conn);
 		return;
 	}
 	if (!conn || !current_copy) {
@@ -86,7 +87,7 @@ void ditto_reader_submit(struct ditto_device *dev, struct bio *bio)
 	ask(res, conn);
 	/* It may have been lost before the bio was in the list. */
 	if (test_bit(DITTO_CONN_FAILED, &conn->flags))
-		ditto_reader_fail(res);
+		ditto_reader_lost(res);
 	ditto_connection_put(conn);
 }
 
@@ -121,20 +122,37 @@ void ditto_reader_pump(struct ditto_resource *res)
 	}
 }
 
-void ditto_reader_fail(struct ditto_resource *res)
+static void take_all(struct ditto_readers *r, struct bio_list *all)
 {
-	struct ditto_readers *r = &res->readers;
-	struct bio_list all = BIO_EMPTY_LIST;
-
 	spin_lock_irq(&r->lock);
-	bio_list_merge(&all, &r->fresh);
-	bio_list_merge(&all, &r->asked);
-	bio_list_merge(&all, &r->ready);
+	bio_list_merge(all, &r->fresh);
+	bio_list_merge(all, &r->asked);
+	bio_list_merge(all, &r->ready);
 	bio_list_init(&r->fresh);
 	bio_list_init(&r->asked);
 	bio_list_init(&r->ready);
 	r->open = false;
 	spin_unlock_irq(&r->lock);
+}
+
+void ditto_reader_lost(struct ditto_resource *res)
+{
+	struct bio_list all = BIO_EMPTY_LIST, none = BIO_EMPTY_LIST;
+	struct bio *bio;
+
+	take_all(&res->readers, &all);
+	while (res->disk && READ_ONCE(res->disk->failed) && (bio = bio_list_pop(&all)))
+		if (!ditto_device_try_read(res->device, bio))
+			bio_list_add(&none, bio);
+	refuse(res, &all);
+	refuse(res, &none);
+}
+
+void ditto_reader_fail(struct ditto_resource *res)
+{
+	struct bio_list all = BIO_EMPTY_LIST;
+
+	take_all(&res->readers, &all);
 	refuse(res, &all);
 }
 

@@ -49,7 +49,13 @@ bool ditto_reader_waiting(struct ditto_resource *res);
 /* Serve what may be read now; process context. */
 void ditto_reader_pump(struct ditto_resource *res);
 
-/* There is nobody left to ask, or the role has changed: fail what waits. */
+/*
+ * There is nobody left to ask: fail what waits. Where the local disk has failed, too,
+ * the Primary is to serve it, once it is found (remote_read.h). Under conf, or while
+ * the disk is in use.
+ */
+void ditto_reader_lost(struct ditto_resource *res);
+/* The resource goes down: fail what waits. */
 void ditto_reader_fail(struct ditto_resource *res);
 
 /* Has a question been open for longer than @timeout, in jiffies? Process context. */

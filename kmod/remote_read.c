@@ -12,11 +12,14 @@
 #include "repair.h"
 #include "resource.h"
 
+/* How often it is looked for a Primary that reads wait for. */
+#define LOOK_MS		50
+
 static struct workqueue_struct *remote_read_wq;
 
 static void kick(struct ditto_resource *res)
 {
-	queue_work(remote_read_wq, &res->remote.work);
+	mod_delayed_work(remote_read_wq, &res->remote.work, 0);
 }
 
 void ditto_remote_read_submit(struct ditto_remote_read *read)
@@ -193,7 +196,14 @@ static void give_back(struct ditto_resource *res, struct ditto_remote_read *read
 	read->end(read, read->status ?: BLK_STS_IOERR);
 }
 
-/* Return: is there anything left to do? */
+/* Is it too soon to say that there is no Primary? */
+static bool may_wait(struct ditto_resource *res, const struct ditto_remote_read *read)
+{
+	return READ_ONCE(res->role) != DITTO_ROLE_PRIMARY && READ_ONCE(res->disk->failed) &&
+	       !read->tried && time_before(jiffies, READ_ONCE(res->remote.until));
+}
+
+/* Return: is there anything left to do now? */
 static bool send_next(struct ditto_resource *res)
 {
 	struct ditto_wire_header header = { .type = DITTO_WIRE_READ };
@@ -204,6 +214,10 @@ static bool send_next(struct ditto_resource *res)
 	if (!read)
 		return false;
 	conn = choose(res, read->tried);
+	if (!conn && may_wait(res, read)) {
+		queue_delayed_work(remote_read_wq, &res->remote.work, msecs_to_jiffies(LOOK_MS));
+		return false;
+	}
 	if (!conn) {
 		give_back(res, read);
 		return true;
@@ -221,7 +235,7 @@ static bool send_next(struct ditto_resource *res)
 
 static void remote_read_work(struct work_struct *work)
 {
-	struct ditto_remote_reads *reads = container_of(work, struct ditto_remote_reads, work);
+	struct ditto_remote_reads *reads = container_of(work, struct ditto_remote_reads, work.work);
 
 	while (send_next(container_of(reads, struct ditto_resource, remote)))
 		cond_resched();
@@ -353,17 +367,29 @@ void ditto_remote_read_lost(struct ditto_resource *res, const struct ditto_conne
 	spin_unlock_irq(&reads->lock);
 }
 
+void ditto_remote_read_hold(struct ditto_resource *res, unsigned long timeout)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&res->remote.lock, flags);
+	WRITE_ONCE(res->remote.until, jiffies + timeout);
+	if (!list_empty(&res->remote.waiting))
+		kick(res);
+	spin_unlock_irqrestore(&res->remote.lock, flags);
+}
+
 void ditto_remote_read_setup(struct ditto_remote_reads *reads)
 {
 	spin_lock_init(&reads->lock);
 	INIT_LIST_HEAD(&reads->waiting);
 	INIT_LIST_HEAD(&reads->sent);
-	INIT_WORK(&reads->work, remote_read_work);
+	INIT_DELAYED_WORK(&reads->work, remote_read_work);
+	reads->until = jiffies;
 }
 
 void ditto_remote_read_shutdown(struct ditto_resource *res)
 {
-	cancel_work_sync(&res->remote.work);
+	cancel_delayed_work_sync(&res->remote.work);
 }
 
 int ditto_remote_read_init(void)

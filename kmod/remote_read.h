@@ -7,7 +7,8 @@
  * follows, so any of them will do, and no order with what is being written is
  * needed: a read may see a write that has not completed, or not. Where a
  * connection is lost its reads go to another member, and where none is left they
- * fail.
+ * fail. A Secondary whose disk fails ends its connections and makes new ones: until
+ * then its reads wait, for the time-out at most.
  *
  * What a disk that is otherwise sound could not read is then written to it anew, or
  * the disk is lost, as the option on-read-error says. Where no other copy can be
@@ -69,6 +70,7 @@ struct ditto_remote_read {
  * @sent: somebody has, oldest first
  * @number: last given
  * @turn: node id that was asked last
+ * @until: jiffies; before, a Secondary's reads wait where there is no Primary
  * @work: asks
  */
 struct ditto_remote_reads {
@@ -77,7 +79,8 @@ struct ditto_remote_reads {
 	struct list_head sent;
 	u64 number;
 	u32 turn;
-	struct work_struct work;
+	unsigned long until;
+	struct delayed_work work;
 };
 
 /* On a Primary: is there any member that could serve a read? Under stream_lock. */
@@ -103,6 +106,12 @@ int ditto_remote_read_failed(struct ditto_connection *conn,
 bool ditto_remote_read_late(struct ditto_connection *conn, unsigned long timeout);
 /* @conn has failed, and receives nothing any more: ask others. */
 void ditto_remote_read_lost(struct ditto_resource *res, const struct ditto_connection *conn);
+
+/*
+ * The disk of this Secondary has failed, and it connects anew: reads wait for a Primary
+ * for @timeout (jiffies; 0: and no longer). Any context.
+ */
+void ditto_remote_read_hold(struct ditto_resource *res, unsigned long timeout);
 
 void ditto_remote_read_setup(struct ditto_remote_reads *reads);
 /* No read is under way, and none will come. May sleep. */

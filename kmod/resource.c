@@ -297,6 +297,7 @@ static int quiesce(struct ditto_resource *res, struct netlink_ext_ack *extack)
 	ditto_role_await_settled(res);
 	end_sessions(res);
 	ditto_reader_fail(res);
+	ditto_remote_read_hold(res, 0);
 	err = await_idle(res);
 	if (err)
 		return ditto_refuse(extack, err, "%s does not return what it was given",
@@ -494,6 +495,7 @@ static void resource_abandon(struct ditto_resource *res)
 			ditto_session_disconnect(res->peers[i], DITTO_BYE_DOWN);
 	if (res->device) {
 		ditto_reader_fail(res);
+		ditto_remote_read_hold(res, 0);
 		ditto_device_end(res->device);
 		blk_mark_disk_dead(res->device->disk);
 		if (ditto_role_drain(res, DITTO_GATE_ROLE) || await_idle(res)) {

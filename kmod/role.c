@@ -502,8 +502,10 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 
 	if (!res->disk)
 		return;
-	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events))
+	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events)) {
 		ditto_warn(res, "disk %s has failed", res->disk->path);
+		ditto_remote_read_hold(res, msecs_to_jiffies(res->options.timeout_ms));
+	}
 	WRITE_ONCE(res->disk->failed, true);
 	count = ditto_disk_give_up(res->disk);
 	if (res->role == DITTO_ROLE_PRIMARY)

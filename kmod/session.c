@@ -213,7 +213,7 @@ void ditto_session_state(struct ditto_peer *peer)
 	    READ_ONCE(res->applier.upstream) == conn) {
 		/* It has been demoted: it had our word for everything it had sent. */
 		ditto_applier_lost(&res->applier, conn);
-		ditto_reader_fail(res);
+		ditto_reader_lost(res);
 	}
 	if (test_bit(DITTO_CONN_OPEN, &conn->flags))
 		ditto_limits_meet(peer);
@@ -450,7 +450,7 @@ void ditto_session_lost(struct ditto_peer *peer)
 	spin_unlock_irq(&res->stream_lock);
 	ditto_session_leave(peer, member, true);
 	if (READ_ONCE(res->applier.upstream) == NULL)
-		ditto_reader_fail(res);
+		ditto_reader_lost(res);
 	peer->events = 0;
 	peer->sync.joining = false;
 	ditto_state_connection(peer, test_bit(DITTO_CONN_FINAL, &conn->flags) ?

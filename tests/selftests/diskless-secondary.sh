@@ -7,8 +7,9 @@
 # Time limit: 300
 #
 # What its readers get is what the Primary's users were told, at once, whoever is
-# Primary, and whether that one has a disk or not. Where no Primary can be asked a
-# read fails. A new disk ends it.
+# Primary, and whether that one has a disk or not. None fails when the disk does: it
+# waits while c connects anew. Where no Primary can be asked a read fails. A new disk
+# ends it.
 
 # shellcheck source=tests/selftests/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -29,18 +30,42 @@ reads_as() {
 }
 read_one() { dd if="$other" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
+# One after the other, until they are to end
+read_on() {
+	while [[ ! -e $WORK/read-enough ]]; do
+		read_one 2>>"$WORK/read-errors" && echo >>"$WORK/reads"
+	done
+}
+reads_done() { (($(wc -l <"$WORK/reads") >= $1)); }
+readers_start() {
+	local i
+	readers=()
+	for i in 1 2 3 4; do
+		read_on &
+		readers+=($!)
+	done
+	wait_for 20 "the first reads" reads_done 20
+}
+readers_end() {
+	: >"$WORK/read-enough"
+	wait "${readers[@]}"
+}
+
 cluster_ready 3 $SIZE disk=dm
 other=$(device c)
 must "there is data" dd if=/dev/urandom of="$DEV" bs=1M count=24 oflag=direct conv=fsync status=none
 
 what="c's disk"
 must "$what: the load begins" acked_start "$DEV" 2048
+must "$what: readers of c begin" readers_start
 must "$what returns errors" fail_disk c
 ok "$what: it says so" wait_for 20 "c's disk has failed" is c disk.state Failed
 ok "$what: c is connected all the same" wait_for 20 "c connected" connected c a
 ok "$what: and known to have none" wait_for 20 "c Failed for a" is a peers.c.disk Failed
 ok "$what: the load goes on" acked_goes_on 20
 ok "$what: a reader of c is served" read_one
+ok "$what: the readers are done" readers_end
+same "$what: none of them had an error" '' "$(sort "$WORK/read-errors" | uniq -c)"
 must "$what: the load ends" acked_stop
 ok "$what: without an error" acked_no_errors
 ok "$what: c reads as the Primary does" reads_as
