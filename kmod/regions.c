@@ -440,20 +440,26 @@ static u32 recover(struct ditto_resource *res, u32 index, u32 *numbers, u64 *seq
 
 static int alloc(struct ditto_regions *regions, struct ditto_disk *disk)
 {
-	regions->memory = kvcalloc(DITTO_INTENT_REGIONS, sizeof(*regions->memory), GFP_KERNEL);
-	regions->buckets = kvcalloc(DITTO_INTENT_BUCKETS, sizeof(*regions->buckets), GFP_KERNEL);
+	struct ditto_intent_room *room = &regions->room;
+
+	room->regions = kvcalloc(DITTO_INTENT_REGIONS, sizeof(*room->regions), GFP_KERNEL);
+	room->images = kvcalloc(DITTO_INTENT_BLOCKS, DITTO_INTENT_BLOCK, GFP_KERNEL);
+	room->buckets = kvcalloc(DITTO_INTENT_BUCKETS, sizeof(*room->buckets), GFP_KERNEL);
+	room->bucket_count = DITTO_INTENT_BUCKETS;
+	room->blocks = DITTO_INTENT_BLOCKS;
+	room->per_block = DITTO_INTENT_PER_BLOCK;
 	regions->bio = ditto_disk_log_bio(disk);
-	return regions->memory && regions->buckets && regions->bio ? 0 : -ENOMEM;
+	return room->regions && room->images && room->buckets && regions->bio ? 0 : -ENOMEM;
 }
 
 static void release(struct ditto_regions *regions)
 {
-	kvfree(regions->memory);
-	kvfree(regions->buckets);
+	kvfree(regions->room.regions);
+	kvfree(regions->room.images);
+	kvfree(regions->room.buckets);
+	memset(&regions->room, 0, sizeof(regions->room));
 	if (regions->bio)
 		ditto_disk_free_log(regions->bio);
-	regions->memory = NULL;
-	regions->buckets = NULL;
 	regions->bio = NULL;
 }
 
@@ -463,9 +469,8 @@ static void start(struct ditto_resource *res, const u64 *sequence)
 	const struct ditto_md *md = &res->disk->md;
 
 	spin_lock_irq(&res->stream_lock);
-	ditto_intent_init(&regions->core, regions->memory, DITTO_INTENT_BLOCKS,
-			  DITTO_INTENT_PER_BLOCK, regions->buckets, DITTO_INTENT_BUCKETS,
-			  md->region_shift, md->data_bytes, md->disk_uuid, sequence);
+	ditto_intent_init(&regions->core, &regions->room, md->region_shift, md->data_bytes,
+			  md->disk_uuid, sequence);
 	res->account.intent = &regions->core;
 	spin_unlock_irq(&res->stream_lock);
 }
@@ -526,8 +531,9 @@ void ditto_regions_detach(struct ditto_resource *res)
 	cancel_delayed_work_sync(&regions->cool);
 	spin_lock_irq(&res->stream_lock);
 	res->account.intent = NULL;
-	spin_unlock_irq(&res->stream_lock);
+	/* Whoever comes late, ditto_regions_commit(), finds nothing to do. */
 	memset(&regions->core, 0, sizeof(regions->core));
+	spin_unlock_irq(&res->stream_lock);
 	release(regions);
 }
 

@@ -33,8 +33,7 @@ struct ditto_region_user {
 /**
  * struct ditto_regions - see above; of an attached disk
  * @core: under the resource's stream_lock
- * @memory: of @core
- * @buckets: of @core
+ * @room: of @core
  * @parked: users (by core.link) for whom there was no room, in order
  * @ready: users (by core.link) whose regions are hot, for the commit work to tell
  * @bio: writes the log, of the commit under way; NULL where the disk has kept it
@@ -49,8 +48,7 @@ struct ditto_region_user {
  */
 struct ditto_regions {
 	struct ditto_intent core;
-	struct ditto_region *memory;
-	u32 *buckets;
+	struct ditto_intent_room room;
 	struct list_head parked;
 	struct list_head ready;
 	struct bio *bio;

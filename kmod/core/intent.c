@@ -97,12 +97,17 @@ int ditto_intent_decode(const void *block, const u8 *uuid, u32 index, u64 limit,
 
 static u32 index_of(const struct ditto_intent *log, const struct ditto_region *region)
 {
-	return region - log->regions;
+	return region - log->room.regions;
 }
 
 static u32 block_of(const struct ditto_intent *log, const struct ditto_region *region)
 {
-	return index_of(log, region) / log->per_block;
+	return index_of(log, region) / log->room.per_block;
+}
+
+static struct disk_block *image_of(const struct ditto_intent *log, u32 block)
+{
+	return (struct disk_block *)log->room.images + block;
 }
 
 static u64 last_number(const struct ditto_intent *log)
@@ -115,7 +120,7 @@ static u32 *bucket(const struct ditto_intent *log, u64 number)
 {
 	u32 hash = number * 0x61c8864680b583ebull >> 32;
 
-	return &log->buckets[hash & (log->bucket_count - 1)];
+	return &log->room.buckets[hash & (log->room.bucket_count - 1)];
 }
 
 static struct ditto_region *find(const struct ditto_intent *log, u64 number)
@@ -124,7 +129,7 @@ static struct ditto_region *find(const struct ditto_intent *log, u64 number)
 	u32 next = *bucket(log, number);
 
 	while (next) {
-		region = &log->regions[next - 1];
+		region = &log->room.regions[next - 1];
 		if (region->number == number)
 			return region;
 		next = region->chain;
@@ -147,9 +152,37 @@ static void hash_remove(struct ditto_intent *log, struct ditto_region *region)
 	while (*link != index_of(log, region) + 1) {
 		if (WARN_ON_ONCE(!*link))
 			return;
-		link = &log->regions[*link - 1].chain;
+		link = &log->room.regions[*link - 1].chain;
 	}
 	*link = region->chain;
+}
+
+/* Its block names it, from the next commit on. */
+static void name(struct ditto_intent *log, struct ditto_region *region)
+{
+	struct disk_block *image = image_of(log, block_of(log, region));
+	u32 count = le32_to_cpu(image->count);
+
+	region->slot = count;
+	image->numbers[count] = cpu_to_le32(region->number);
+	image->count = cpu_to_le32(count + 1);
+	log->stale |= 1u << block_of(log, region);
+}
+
+/* And no more. The last number takes its place. */
+static void unname(struct ditto_intent *log, struct ditto_region *region)
+{
+	struct disk_block *image = image_of(log, block_of(log, region));
+	u32 last = le32_to_cpu(image->count) - 1;
+	struct ditto_region *moved = find(log, le32_to_cpu(image->numbers[last]));
+
+	if (WARN_ON_ONCE(!moved))
+		return;
+	moved->slot = region->slot;
+	image->numbers[region->slot] = image->numbers[last];
+	image->numbers[last] = 0;
+	image->count = cpu_to_le32(last);
+	log->stale |= 1u << block_of(log, region);
 }
 
 static void add_free(struct ditto_intent *log, struct ditto_region *region)
@@ -166,7 +199,7 @@ static u32 emptiest(const struct ditto_intent *log)
 {
 	u32 i, best = 0;
 
-	for (i = 1; i < log->blocks; i++) {
+	for (i = 1; i < log->room.blocks; i++) {
 		if (log->free_in[i] > log->free_in[best])
 			best = i;
 	}
@@ -187,41 +220,41 @@ static struct ditto_region *take_free(struct ditto_intent *log)
 	return region;
 }
 
-void ditto_intent_init(struct ditto_intent *log, struct ditto_region *regions, u32 blocks,
-		       u32 per_block, u32 *buckets, u32 bucket_count, u32 shift, u64 bytes,
-		       const u8 *uuid, const u64 *sequence)
+static void check_room(const struct ditto_intent_room *room)
+{
+	WARN_ON_ONCE(!room->blocks || room->blocks > BLOCKS_MAX);
+	WARN_ON_ONCE(!room->per_block || room->per_block > DITTO_INTENT_PER_BLOCK);
+	WARN_ON_ONCE(!is_power_of_2(room->bucket_count));
+}
+
+void ditto_intent_init(struct ditto_intent *log, const struct ditto_intent_room *room, u32 shift,
+		       u64 bytes, const u8 *uuid, const u64 *sequence)
 {
 	u32 i;
 
-	WARN_ON_ONCE(!bytes || (bytes - 1) >> shift > U32_MAX || !is_power_of_2(bucket_count));
-	if (WARN_ON_ONCE(!blocks || blocks > BLOCKS_MAX))
-		blocks = 1;
-	if (WARN_ON_ONCE(!per_block || per_block > DITTO_INTENT_PER_BLOCK))
-		per_block = 1;
+	check_room(room);
+	WARN_ON_ONCE(!bytes || (bytes - 1) >> shift > U32_MAX);
 	memset(log, 0, sizeof(*log));
-	memset(regions, 0, sizeof(*regions) * blocks * per_block);
-	memset(buckets, 0, sizeof(*buckets) * bucket_count);
-	log->regions = regions;
-	log->count = blocks * per_block;
-	log->buckets = buckets;
-	log->bucket_count = bucket_count;
+	log->room = *room;
+	log->count = room->blocks * room->per_block;
+	memset(room->regions, 0, sizeof(*room->regions) * log->count);
+	memset(room->images, 0, sizeof(struct disk_block) * room->blocks);
+	memset(room->buckets, 0, sizeof(*room->buckets) * room->bucket_count);
 	log->shift = shift;
 	log->bytes = bytes;
 	memcpy(log->uuid, uuid, sizeof(log->uuid));
-	log->blocks = blocks;
-	log->per_block = per_block;
-	log->stale = ~0u >> (BLOCKS_MAX - blocks);
+	log->stale = ~0u >> (BLOCKS_MAX - room->blocks);
 	INIT_LIST_HEAD(&log->used);
 	INIT_LIST_HEAD(&log->dirty);
 	INIT_LIST_HEAD(&log->batch);
 	INIT_LIST_HEAD(&log->waiting);
 	INIT_LIST_HEAD(&log->served);
-	for (i = 0; i < blocks; i++) {
+	for (i = 0; i < room->blocks; i++) {
 		INIT_LIST_HEAD(&log->free_lists[i]);
 		log->sequence[i] = sequence[i];
 	}
 	for (i = 0; i < log->count; i++)
-		add_free(log, &regions[i]);
+		add_free(log, &room->regions[i]);
 }
 
 /* How many of the regions are not in use. */
@@ -244,10 +277,10 @@ static struct ditto_region *use(struct ditto_intent *log, u64 number, u64 now)
 	region->busy = 0;
 	region->ahead = false;
 	region->state = DITTO_REGION_DIRTY;
-	log->stale |= 1u << block_of(log, region);
 	list_add_tail(&region->link, &log->used);
 	list_add_tail(&region->pending, &log->dirty);
 	hash_insert(log, region);
+	name(log, region);
 	return region;
 }
 
@@ -355,19 +388,6 @@ void ditto_intent_commit_begin(struct ditto_intent *log)
  * All that is in use goes in. What has become DIRTY since the commit began may
  * be among it and may have come too late: it waits for the next one either way.
  */
-static void encode(const struct ditto_intent *log, u32 index, struct disk_block *disk)
-{
-	u32 i, first = index * log->per_block, count = 0;
-
-	memset(disk, 0, sizeof(*disk));
-	for (i = first; i < first + log->per_block; i++) {
-		if (log->regions[i].state != DITTO_REGION_FREE)
-			disk->numbers[count++] = cpu_to_le32(log->regions[i].number);
-	}
-	disk->count = cpu_to_le32(count);
-	seal(disk, log->uuid, index, log->sequence[index]);
-}
-
 bool ditto_intent_commit_next(struct ditto_intent *log, void *block, u32 *index, u32 *copy)
 {
 	if (WARN_ON_ONCE(!log->committing) || !log->writing)
@@ -375,7 +395,8 @@ bool ditto_intent_commit_next(struct ditto_intent *log, void *block, u32 *index,
 	*index = __ffs(log->writing);
 	log->writing &= ~(1u << *index);
 	*copy = ++log->sequence[*index] & 1;
-	encode(log, *index, block);
+	memcpy(block, image_of(log, *index), DITTO_INTENT_BLOCK);
+	seal(block, log->uuid, *index, log->sequence[*index]);
 	return true;
 }
 
@@ -422,9 +443,9 @@ u32 ditto_intent_cool_end(struct ditto_intent *log)
 		if (region->state != DITTO_REGION_COOLING)
 			continue;
 		list_del(&region->link);
+		unname(log, region);
 		hash_remove(log, region);
 		add_free(log, region);
-		log->stale |= 1u << block_of(log, region);
 		count++;
 	}
 	log->wanted = false;

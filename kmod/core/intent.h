@@ -48,6 +48,7 @@ enum ditto_region_state {
  * @pending: DIRTY: in .dirty; COMMITTING: in .batch
  * @number: of the region: its first byte >> region_shift
  * @chain: index + 1 of the next in its bucket, 0 ends
+ * @slot: where its block has the number, not FREE
  * @state: enum ditto_region_state
  * @ahead: warmed ahead of a sequential writer, not yet written
  * @busy: how many of the local disk's writes there are not done
@@ -62,6 +63,7 @@ struct ditto_region {
 	u64 used;
 	u32 chain;
 	u32 busy;
+	u16 slot;
 	u8 state;
 	bool ahead;
 };
@@ -72,14 +74,30 @@ struct ditto_intent_user {
 };
 
 /**
- * struct ditto_intent - the log of one disk
- * @regions: @count of them, per_block for each block, in order
+ * struct ditto_intent_room - memory of the caller's for a log, any contents
+ * @regions: @per_block for each block, in order
+ * @images: DITTO_INTENT_BLOCK bytes for each block: what a commit would write of it
+ *	now, but for the sequence and the checksum
  * @buckets: @bucket_count (a power of two): index + 1 of the first region
+ * @blocks: how many blocks there are, at most 32
+ * @per_block: regions of each, at most DITTO_INTENT_PER_BLOCK
+ */
+struct ditto_intent_room {
+	struct ditto_region *regions;
+	void *images;
+	u32 *buckets;
+	u32 bucket_count;
+	u32 blocks;
+	u32 per_block;
+};
+
+/**
+ * struct ditto_intent - the log of one disk
+ * @room: its memory
+ * @count: how many regions that is room for
  * @shift: log2 of a region's bytes
  * @bytes: of the device
  * @uuid: of the disk: part of each block's checksum
- * @blocks: how many blocks there are, at most 32
- * @per_block: regions of each
  * @sequence: of each block's newest contents
  * @stale: a bit for each block whose newest contents are not on disk
  * @writing: a bit for each block that the commit under way has yet to write
@@ -97,15 +115,11 @@ struct ditto_intent_user {
  * @served: users of the commit under way
  */
 struct ditto_intent {
-	struct ditto_region *regions;
+	struct ditto_intent_room room;
 	u32 count;
-	u32 *buckets;
-	u32 bucket_count;
 	u32 shift;
 	u64 bytes;
 	u8 uuid[16];
-	u32 blocks;
-	u32 per_block;
 	u64 sequence[32];
 	u32 stale;
 	u32 writing;
@@ -124,15 +138,13 @@ struct ditto_intent {
 
 /**
  * ditto_intent_init() - an empty log
- * @regions: @blocks * @per_block, memory of the caller's, any contents
- * @buckets: @bucket_count, a power of two
+ * @room: is copied; what it names is the log's from now on
  * @sequence: by block, of the newest sound copy on disk, 0 where there is none
  *
  * All blocks are stale: the first commit writes all of them.
  */
-void ditto_intent_init(struct ditto_intent *log, struct ditto_region *regions, u32 blocks,
-		       u32 per_block, u32 *buckets, u32 bucket_count, u32 shift, u64 bytes,
-		       const u8 *uuid, const u64 *sequence);
+void ditto_intent_init(struct ditto_intent *log, const struct ditto_intent_room *room, u32 shift,
+		       u64 bytes, const u8 *uuid, const u64 *sequence);
 
 enum ditto_heat {
 	DITTO_HEAT_HOT,		/* write */

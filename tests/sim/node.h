@@ -93,6 +93,7 @@ struct region_user {
 struct regions {
 	struct ditto_intent core;
 	struct ditto_region memory[LOG_REGIONS];
+	u8 images[DISK_LOG_BLOCKS][DITTO_INTENT_BLOCK];
 	u32 buckets[LOG_BUCKETS];
 	struct list_head parked;
 	bool commit;

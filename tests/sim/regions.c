@@ -239,10 +239,17 @@ static void recover(struct node *n, u32 index, u64 *sequence)
 static void start(struct node *n, const u64 *sequence)
 {
 	struct regions *regions = &n->regions;
+	const struct ditto_intent_room room = {
+		.regions = regions->memory,
+		.images = regions->images,
+		.buckets = regions->buckets,
+		.bucket_count = LOG_BUCKETS,
+		.blocks = DISK_LOG_BLOCKS,
+		.per_block = SIM_LOG_REGIONS,
+	};
 
-	ditto_intent_init(&regions->core, regions->memory, DISK_LOG_BLOCKS, SIM_LOG_REGIONS,
-			  regions->buckets, LOG_BUCKETS, SIM_REGION_SHIFT, SIM_BYTES,
-			  n->md.disk_uuid, sequence);
+	ditto_intent_init(&regions->core, &room, SIM_REGION_SHIFT, SIM_BYTES, n->md.disk_uuid,
+			  sequence);
 	n->account.intent = &regions->core;
 }
 

@@ -630,11 +630,18 @@ static void end_stream(void)
 static void init_log(struct node *n)
 {
 	static const u8 uuid[16];
+	const struct ditto_intent_room room = {
+		.regions = n->regions,
+		.images = n->image,
+		.buckets = n->buckets,
+		.bucket_count = ARRAY_SIZE(n->buckets),
+		.blocks = 1,
+		.per_block = REGIONS,
+	};
 	u64 sequence;
 
 	read_log(n, &sequence);
-	ditto_intent_init(&n->log, n->regions, 1, REGIONS, n->buckets, ARRAY_SIZE(n->buckets),
-			  REGION_SHIFT, BYTES, uuid, &sequence);
+	ditto_intent_init(&n->log, &room, REGION_SHIFT, BYTES, uuid, &sequence);
 }
 
 /* The power fails and comes back. */

@@ -67,6 +67,7 @@ struct node {
 	struct ditto_account acc;
 	struct ditto_intent log;
 	struct ditto_region regions[REGIONS];
+	u8 image[DITTO_INTENT_BLOCK];
 	u32 buckets[16];
 	u8 disk_log[2][DITTO_INTENT_BLOCK];
 	u32 disk_hot;			/* regions that the log on disk names */

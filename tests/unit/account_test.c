@@ -19,6 +19,7 @@ enum { ME = 1, OTHER = 0, LOST = 2, UNKNOWN = 3 };
 static struct ditto_account acc;
 static struct ditto_intent log;
 static struct ditto_region regions[REGIONS];
+static u8 image[DITTO_INTENT_BLOCK];
 static u32 buckets[16];
 static struct ditto_bits bits[NODES];
 static unsigned long words[NODES];
@@ -28,6 +29,14 @@ static struct ditto_apply_item item;
 static void setup(void)
 {
 	static const u8 uuid[16];
+	const struct ditto_intent_room room = {
+		.regions = regions,
+		.images = image,
+		.buckets = buckets,
+		.bucket_count = ARRAY_SIZE(buckets),
+		.blocks = 1,
+		.per_block = REGIONS,
+	};
 	const u64 sequence = 0;
 	u32 i;
 
@@ -40,8 +49,7 @@ static void setup(void)
 		ditto_bits_init(&bits[i], &words[i], BYTES, SHIFT);
 	acc.bits[OTHER] = &bits[OTHER];
 	acc.bits[LOST] = &bits[LOST];
-	ditto_intent_init(&log, regions, 1, REGIONS, buckets, ARRAY_SIZE(buckets), REGION_SHIFT,
-			  BYTES, uuid, &sequence);
+	ditto_intent_init(&log, &room, REGION_SHIFT, BYTES, uuid, &sequence);
 	ditto_apply_init(&apply, 0, 1, false);
 }
 

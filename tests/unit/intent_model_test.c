@@ -23,7 +23,16 @@ static const u8 uuid[16] = { 0xd1, 0x77, 0x00, 4 };
 
 static struct ditto_intent ilog;
 static struct ditto_region regions[BLOCKS * PER_BLOCK];
+static u8 images[BLOCKS][DITTO_INTENT_BLOCK];
 static u32 buckets[BUCKETS];
+static const struct ditto_intent_room room = {
+	.regions = regions,
+	.images = images,
+	.buckets = buckets,
+	.bucket_count = BUCKETS,
+	.blocks = BLOCKS,
+	.per_block = PER_BLOCK,
+};
 static u8 disk[BLOCKS][DITTO_INTENT_COPIES][DITTO_INTENT_BLOCK];
 
 struct write {
@@ -106,7 +115,7 @@ static void check_state(void)
 {
 	u32 i, free = 0, listed = 0, count;
 
-	for (i = 0; i < ilog.blocks; i++) {
+	for (i = 0; i < ilog.room.blocks; i++) {
 		count = intent_count(&ilog.free_lists[i]);
 		EXPECT_EQ(ilog.free_in[i], count);
 		free += count;
@@ -323,8 +332,7 @@ static void model_crash(void)
 	m.pending_mask = 0;
 	check_crash();
 	crash_view(sequence, found);
-	ditto_intent_init(&ilog, regions, BLOCKS, PER_BLOCK, buckets, BUCKETS, SHIFT, BYTES, uuid,
-			  sequence);
+	ditto_intent_init(&ilog, &room, SHIFT, BYTES, uuid, sequence);
 	memset(m.writes, 0, sizeof(m.writes));
 	memset(m.needed, 0, sizeof(m.needed));
 	memset(m.chosen, 0, sizeof(m.chosen));
@@ -367,8 +375,7 @@ static void property(void)
 		ditto_intent_encode_empty(disk[i][0], uuid, i, 0);
 		ditto_intent_encode_empty(disk[i][1], uuid, i, 1);
 	}
-	ditto_intent_init(&ilog, regions, BLOCKS, PER_BLOCK, buckets, BUCKETS, SHIFT, BYTES, uuid,
-			  sequence);
+	ditto_intent_init(&ilog, &room, SHIFT, BYTES, uuid, sequence);
 	memset(&m, 0, sizeof(m));
 	m.random.state = 42;
 	for (round = 0; round < ROUNDS; round++) {

@@ -18,7 +18,20 @@ static const u64 fresh[32];
 
 static struct ditto_intent ilog;
 static struct ditto_region regions[DITTO_INTENT_REGIONS];
+static u8 images[DITTO_INTENT_BLOCKS][DITTO_INTENT_BLOCK];
 static u32 buckets[DITTO_INTENT_BUCKETS];
+
+static struct ditto_intent_room room(u32 blocks, u32 per_block, u32 bucket_count)
+{
+	return (struct ditto_intent_room){
+		.regions = regions,
+		.images = images,
+		.buckets = buckets,
+		.bucket_count = bucket_count,
+		.blocks = blocks,
+		.per_block = per_block,
+	};
+}
 
 /* For tests that do not look at them again. */
 static struct ditto_intent_user users[DITTO_INTENT_REGIONS + 1];
@@ -39,18 +52,19 @@ u64 intent_limit(const struct ditto_intent *log)
 
 static void make(u32 blocks, u32 per_block, u64 bytes)
 {
+	const struct ditto_intent_room memory = room(blocks, per_block, 4);
 	const u64 sequence[32] = { 1, 1, 1, 1, 1, 1, 1, 1 };
 	u32 i;
 
 	users_taken = 0;
 	memset(regions, 0x5a, sizeof(regions));
+	memset(images, 0x5a, sizeof(images));
 	memset(buckets, 0x5a, sizeof(buckets));
 	for (i = 0; i < blocks; i++) {
 		ditto_intent_encode_empty(disk[i][0], uuid, i, 0);
 		ditto_intent_encode_empty(disk[i][1], uuid, i, 1);
 	}
-	ditto_intent_init(&ilog, regions, blocks, per_block, buckets, 4, SHIFT, bytes, uuid,
-			  sequence);
+	ditto_intent_init(&ilog, &memory, SHIFT, bytes, uuid, sequence);
 }
 
 int intent_newest(const struct ditto_intent *log, const u8 *copies, u32 index, u64 *sequence,
@@ -88,7 +102,7 @@ static bool named(u64 number)
 	u32 numbers[DITTO_INTENT_PER_BLOCK], count = 0, index;
 	u64 sequence;
 
-	for (index = 0; index < ilog.blocks; index++) {
+	for (index = 0; index < ilog.room.blocks; index++) {
 		EXPECT_EQ(intent_newest(&ilog, disk[index][0], index, &sequence, numbers, &count), 0);
 		if (in(numbers, count, number))
 			return true;
@@ -161,8 +175,9 @@ const struct ditto_region *intent_region(const struct ditto_intent *log, u64 num
 	u32 i;
 
 	for (i = 0; i < log->count; i++) {
-		if (log->regions[i].state != DITTO_REGION_FREE && log->regions[i].number == number)
-			return &log->regions[i];
+		if (log->room.regions[i].state != DITTO_REGION_FREE &&
+		    log->room.regions[i].number == number)
+			return &log->room.regions[i];
 	}
 	return NULL;
 }
@@ -275,6 +290,7 @@ static void disk_fails_during_commit(void)
 
 static void first_commit(void)
 {
+	const struct ditto_intent_room memory = room(4, 8, 4);
 	const u64 newer[32] = { 1, 1, 77, 0 };
 	u64 sequence;
 	u32 numbers[DITTO_INTENT_PER_BLOCK], count, i;
@@ -282,8 +298,7 @@ static void first_commit(void)
 	make(4, 8, 1024 * REGION);
 	/* What was hot before a crash; the caller has made bits of it. */
 	ditto_intent_encode_empty(disk[2][1], uuid, 2, 77);
-	ditto_intent_init(&ilog, regions, 4, 8, buckets, 4, SHIFT, 1024 * REGION, uuid,
-			  newer);
+	ditto_intent_init(&ilog, &memory, SHIFT, 1024 * REGION, uuid, newer);
 	ditto_intent_commit_begin(&ilog);
 	EXPECT_EQ(write_blocks(), 4);
 	ditto_intent_commit_end(&ilog, &ilog.waiting);
@@ -619,12 +634,13 @@ static void each(void)
 
 static void whole_size(void)
 {
+	const struct ditto_intent_room memory = room(DITTO_INTENT_BLOCKS, DITTO_INTENT_PER_BLOCK,
+						     DITTO_INTENT_BUCKETS);
 	u32 numbers[DITTO_INTENT_PER_BLOCK], count, i, j;
 	u64 sequence;
 
 	memset(disk, 0, sizeof(disk));
-	ditto_intent_init(&ilog, regions, DITTO_INTENT_BLOCKS, DITTO_INTENT_PER_BLOCK, buckets,
-			  DITTO_INTENT_BUCKETS, SHIFT, (u64)U32_MAX << SHIFT, uuid, fresh);
+	ditto_intent_init(&ilog, &memory, SHIFT, (u64)U32_MAX << SHIFT, uuid, fresh);
 	for (i = 0; i < DITTO_INTENT_REGIONS; i++) {
 		u64 start = (U32_MAX - 1ull - 2 * i) << SHIFT;
 
@@ -841,6 +857,7 @@ static void torn(void)
 /* Whoever comes back from a torn write writes that same copy again. */
 static void after_torn(void)
 {
+	const struct ditto_intent_room memory = room(1, 16, 4);
 	u32 numbers[DITTO_INTENT_PER_BLOCK], count, index, copy;
 	u8 block[DITTO_INTENT_BLOCK];
 	u64 sequence[32] = {};
@@ -854,7 +871,7 @@ static void after_torn(void)
 	EXPECT_EQ(intent_newest(&ilog, disk[0][0], 0, &sequence[0], numbers, &count), 0);
 	EXPECT_EQ(count, 1);
 	EXPECT_EQ(numbers[0], 10);
-	ditto_intent_init(&ilog, regions, 1, 16, buckets, 4, SHIFT, 100 * REGION, uuid, sequence);
+	ditto_intent_init(&ilog, &memory, SHIFT, 100 * REGION, uuid, sequence);
 	ditto_intent_commit_begin(&ilog);
 	EXPECT_TRUE(ditto_intent_commit_next(&ilog, block, &index, &count));
 	EXPECT_EQ(count, copy);
