@@ -3,6 +3,7 @@
 
 #define CANDIDATES	512u
 #define SETTLE_EVENTS	30000u
+#define CONNECTS_AT_ONCE 20u
 
 enum happening {
 	H_CONF, H_CONF_TIMEOUT, H_COMMIT, H_COOL, H_PUMP, H_SUBMIT, H_HANDED, H_SYNC, H_IDLE, H_IO, H_WRITE_BACK, H_FOLD,
@@ -28,6 +29,7 @@ bool flush_held[SIM_NODES];
 bool cool_held[SIM_NODES];
 
 static u32 weights[SIM_NODES][HAPPENINGS][DITTO_LANES];
+static u32 connects[SIM_NODES][SIM_NODES];	/* while it settles */
 static struct candidate candidates[CANDIDATES];
 static u32 candidate_count, weight_sum;
 
@@ -50,6 +52,7 @@ void schedule_init(void)
 	memset(log_held, 0, sizeof(log_held));
 	memset(flush_held, 0, sizeof(flush_held));
 	memset(cool_held, 0, sizeof(cool_held));
+	memset(connects, 0, sizeof(connects));
 	schedule_shake();
 }
 
@@ -84,6 +87,15 @@ static bool no_lanes(const struct node *n)
 	       (n->stream.disk != DITTO_STREAM_DISK_LEFT || !check_served(n));
 }
 
+/*
+ * Who is refused again and again comes back when all else is done: the daemon waits
+ * longer each time.
+ */
+static u32 connect_weight(u32 a, u32 b)
+{
+	return connects[a][b] < CONNECTS_AT_ONCE ? 4 * RARE : 0;
+}
+
 static void add_peer(struct node *n, u32 peer, bool idle)
 {
 	struct peer *p = &n->peers[peer];
@@ -96,7 +108,7 @@ static void add_peer(struct node *n, u32 peer, bool idle)
 		add(H_LANES, n, peer, 0, USUAL);
 	if (peer > n->id && net_can_connect(n->id, peer) && !no_lanes(n) &&
 	    !no_lanes(&nodes[peer]))
-		add(H_CONNECT, n, peer, 0, 4 * RARE);
+		add(H_CONNECT, n, peer, 0, connect_weight(n->id, peer));
 }
 
 static bool io_held(const struct node *n, const struct disk_io *io)
@@ -165,6 +177,19 @@ static void add_node(struct node *n, bool quiet)
 	add_disk(n, quiet);
 }
 
+/* All else is done. */
+static void weigh_connects(void)
+{
+	u32 i;
+
+	for (i = 0; i < candidate_count; i++) {
+		if (candidates[i].what == H_CONNECT) {
+			candidates[i].weight = USUAL;
+			weight_sum += USUAL;
+		}
+	}
+}
+
 static void collect(bool quiet)
 {
 	u32 i;
@@ -175,6 +200,8 @@ static void collect(bool quiet)
 		if (nodes[i].powered)
 			add_node(&nodes[i], quiet);
 	}
+	if (!weight_sum)
+		weigh_connects();
 }
 
 static void run_conf(struct node *n)
@@ -285,6 +312,8 @@ static bool one(bool quiet)
 	for (i = 0; drawn >= candidates[i].weight; i++)
 		drawn -= candidates[i].weight;
 	sim.clock++;
+	if (quiet && candidates[i].what == H_CONNECT)
+		connects[candidates[i].node->id][candidates[i].a]++;
 	happen(&candidates[i]);
 	check_order();
 	cover_check();
@@ -300,11 +329,11 @@ bool schedule_one(void)
 
 bool schedule_settle(void)
 {
+	bool over = false;
 	u32 i;
 
-	for (i = 0; i < SETTLE_EVENTS && !sim.failed; i++) {
-		if (!one(true))
-			return true;
-	}
-	return sim.failed;
+	for (i = 0; i < SETTLE_EVENTS && !over && !sim.failed; i++)
+		over = !one(true);
+	memset(connects, 0, sizeof(connects));
+	return over || sim.failed;
 }
