@@ -386,7 +386,9 @@ void disk_advance(struct disk *disk, struct disk_io *io)
 
 void disk_rot(struct disk *disk, u32 sector)
 {
-	disk->sound[sector] = disk_live(disk, sector);
+	/* It may be bad already. */
+	if (!test_bit(sector, disk->rotten))
+		disk->sound[sector] = disk_live(disk, sector);
 	disk_set_live(disk, sector, DISK_BAD);
 	__set_bit(sector, disk->rotten);
 }
