@@ -635,6 +635,36 @@ static void left_out_cold(void)
 	EXPECT(in_sync(A, C));
 }
 
+static bool lost_and_on_hold(void)
+{
+	return nodes[A].stream.hold && !nodes[A].stream.active &&
+	       list_empty(&nodes[A].stream.entries);
+}
+
+/*
+ * Those that A has lost have in their caches what it was told they have: before it is
+ * on A's disk that they left, a flush is not done by A's disk alone.
+ */
+static void flush_on_hold(void)
+{
+	flush_held[B] = true;
+	flush_held[C] = true;
+	write(4, 1);
+	settle();
+	EXPECT(!nodes[A].users);
+	link(A, B, false);
+	link(A, C, false);
+	until(lost_and_on_hold);
+	request_submit(&nodes[A], DITTO_ENTRY_FLUSH, 0, 0, DITTO_ENTRYF_DURABLE);
+	while (flush_at(A))
+		disk_advance(&nodes[A].disk, flush_at(A));
+	EXPECT(nodes[A].users == 1);
+	flush_held[B] = false;
+	flush_held[C] = false;
+	settle();
+	EXPECT(!nodes[A].users && nodes[A].md.roster == BIT(A));
+}
+
 static bool b_has_written(void)
 {
 	const struct ditto_stream *s = &nodes[A].stream;
@@ -815,6 +845,7 @@ static const struct scenario scenarios[] = {
 	{ "a Secondary of a new cluster crashes", 12, secondary_crashes, true },
 	{ "an extent leaves out what is newer", 12, left_out, false },
 	{ "an extent leaves out what is in no log", 12, left_out_cold, false },
+	{ "a flush while the lost have not left", 12, flush_on_hold, false },
 	{ "no room in the log", 12, no_room, false },
 	{ "no room in the log, and no Primary", 12, no_room_and_no_primary, false },
 	{ "a Secondary without a disk", 12, diskless_secondary, false },
