@@ -502,10 +502,8 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 
 	if (!res->disk)
 		return;
-	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events)) {
+	if (!test_and_set_bit(DITTO_RES_DISK_REPORTED, &res->events))
 		ditto_warn(res, "disk %s has failed", res->disk->path);
-		ditto_remote_read_hold(res, msecs_to_jiffies(res->options.timeout_ms));
-	}
 	WRITE_ONCE(res->disk->failed, true);
 	count = ditto_disk_give_up(res->disk);
 	if (res->role == DITTO_ROLE_PRIMARY)
@@ -525,9 +523,10 @@ void ditto_role_disk_failed(struct ditto_resource *res)
 	for (i = 0; i < DITTO_MAX_NODES; i++) {
 		struct ditto_connection *conn = res->peers[i] ? res->peers[i]->connection : NULL;
 
-		if (conn && !test_bit(DITTO_CONN_NO_DISK, &conn->flags))
-			ditto_connection_bye(conn, DITTO_BYE_DISK, false,
-					     "the local disk has failed");
+		if (!conn || test_bit(DITTO_CONN_NO_DISK, &conn->flags))
+			continue;
+		ditto_remote_read_hold(res, msecs_to_jiffies(res->options.timeout_ms));
+		ditto_connection_bye(conn, DITTO_BYE_DISK, false, "the local disk has failed");
 	}
 }
 
