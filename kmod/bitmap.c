@@ -61,7 +61,7 @@ int ditto_bitmap_new(struct ditto_peer *peer)
 	if (!kept)
 		ditto_bits_set_all(&peer->bits);
 	peer->bits_slot = entry ? ditto_md_peer_slot(md, entry) : DITTO_PEER_NO_SLOT;
-	res->account.bits[peer->node_id] = &peer->bits;
+	ditto_account_keep(&res->account, peer->node_id, &peer->bits);
 	spin_unlock_irq(&res->stream_lock);
 	return kept ? load(peer, peer->bits_slot) : 0;
 }
@@ -77,7 +77,7 @@ void ditto_bitmap_free(struct ditto_peer *peer)
 	memset(&peer->bits, 0, sizeof(peer->bits));
 	peer->bits_slot = DITTO_PEER_NO_SLOT;
 	if (res->account.bits[peer->node_id] == &peer->bits)
-		res->account.bits[peer->node_id] = NULL;
+		ditto_account_keep(&res->account, peer->node_id, NULL);
 	spin_unlock_irq(&res->stream_lock);
 	vfree(words);
 	kvfree(dirty);

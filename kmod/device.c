@@ -187,7 +187,9 @@ static void device_submit_bio(struct bio *bio)
 {
 	struct ditto_device *dev = bio->bi_bdev->bd_disk->private_data;
 
-	bio = bio_split_to_limits(bio);
+	/* The block layer would look long for what a flush has none of. */
+	if (bio->bi_iter.bi_size)
+		bio = bio_split_to_limits(bio);
 	if (bio && ditto_gate_enter(&dev->gate, bio))
 		serve(dev, bio);
 }

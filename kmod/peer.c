@@ -84,7 +84,7 @@ int ditto_peer_del(struct ditto_resource *res, u32 node_id, struct netlink_ext_a
 	}
 	spin_lock_irq(&res->stream_lock);
 	res->peers[node_id] = NULL;
-	res->account.bits[node_id] = NULL;
+	ditto_account_keep(&res->account, node_id, NULL);
 	res->peer_mask &= ~BIT(node_id);
 	spin_unlock_irq(&res->stream_lock);
 	ditto_event_plain(res, peer, DITTO_EVENT_PEER_DEL);

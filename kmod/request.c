@@ -153,27 +153,56 @@ static bool has_range(const struct ditto_request *req)
 	       req->entry.kind == DITTO_ENTRY_ZEROES;
 }
 
+static void end_user(struct ditto_request *req)
+{
+	struct bio *user = req->user;
+
+	req->user = NULL;
+	trace_ditto_done(req);
+	/* What the local disk has failed to write is at others by now (G8). */
+	if (req->entry.flags & DITTO_ENTRYF_FAILED)
+		user->bi_status = req->status ? req->status : BLK_STS_IOERR;
+	ditto_device_end_bio(req->res->device, user, req->start);
+}
+
+/* Under stream_lock: is it the user's write and nobody else's matter? */
+static bool is_alone(struct ditto_request *req)
+{
+	return req->user && !req->begun && !req->status &&
+	       ditto_stream_local_alone(&req->res->stream, &req->entry);
+}
+
 static void local_done(struct ditto_request *req)
 {
 	struct ditto_resource *res = req->res;
 	struct ditto_stream_out out;
 	unsigned long flags;
+	bool alone;
 
 	if (req->status)
 		ditto_resource_disk_error(res);
 	else if (req->repairs)
 		ditto_disk_repaired(res, req->entry.range.start,
 				    req->entry.range.last - req->entry.range.start + 1);
-	ditto_stream_out_init(&out);
 	spin_lock_irqsave(&res->stream_lock, flags);
 	if (req->heated)
 		ditto_regions_put(res, req->entry.range.start, req->entry.range.last);
-	if (req->status)
-		ditto_stream_disk_failed(&res->stream);
-	ditto_stream_local_done(&res->stream, &req->entry, &out);
-	ditto_request_hold(res, &out);
+	alone = is_alone(req);
+	if (!alone) {
+		ditto_stream_out_init(&out);
+		if (req->status)
+			ditto_stream_disk_failed(&res->stream);
+		ditto_stream_local_done(&res->stream, &req->entry, &out);
+		ditto_request_hold(res, &out);
+	}
 	spin_unlock_irqrestore(&res->stream_lock, flags);
-	ditto_request_dispatch(res, &out);
+	if (alone) {
+		end_user(req);
+		ditto_request_free_local(req);
+		ditto_request_put(req);
+	} else {
+		ditto_request_dispatch(res, &out);
+	}
 }
 
 /* The disk is done with it, in time or long after it was given up. */
@@ -351,6 +380,19 @@ bool ditto_request_enter(struct ditto_request *req, bool *ready)
 	return true;
 }
 
+/* There are too many records. */
+static void fold_some(struct ditto_resource *res)
+{
+	struct ditto_stream_out out;
+	unsigned long flags;
+
+	ditto_stream_out_init(&out);
+	spin_lock_irqsave(&res->stream_lock, flags);
+	ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
+	spin_unlock_irqrestore(&res->stream_lock, flags);
+	ditto_request_dispatch(res, &out);
+}
+
 /*
  * Only a write that has followers is copied. Whether it has is known for sure
  * under the lock, where nothing can be copied: look, copy, look again.
@@ -364,12 +406,10 @@ static bool request_add(struct ditto_request *req)
 {
 	struct ditto_resource *res = req->res;
 	bool data = req->entry.kind == DITTO_ENTRY_WRITE;
-	struct ditto_stream_out out;
-	unsigned long flags;
 	bool ready = false;
-	bool cold;
+	unsigned long flags;
+	bool cold, many;
 
-	ditto_stream_out_init(&out);
 	for (;;) {
 		spin_lock_irqsave(&res->stream_lock, flags);
 		if (!data || req->own_pages || (!res->stream.active && req->local))
@@ -384,11 +424,11 @@ static bool request_add(struct ditto_request *req)
 		ditto_request_free_local(req);
 		req->own_pages = false;
 	}
-	if (res->stream.listed > READ_ONCE(max_records))
-		ditto_stream_fold(&res->stream, FOLD_BATCH, folded, res, &out);
 	cold = req->entry.flags & DITTO_ENTRYF_COLD;
+	many = res->stream.listed > READ_ONCE(max_records);
 	spin_unlock_irqrestore(&res->stream_lock, flags);
-	ditto_request_dispatch(res, &out);
+	if (many)
+		fold_some(res);
 	if (cold)
 		ditto_regions_commit(res);
 	return ready;
@@ -576,18 +616,6 @@ void ditto_request_kick(struct ditto_resource *res)
 	for (i = 0; i < DITTO_MAX_NODES; i++)
 		if (res->stream.followers[i].active && res->peers[i] && res->peers[i]->connection)
 			ditto_connection_kick(res->peers[i]->connection);
-}
-
-static void end_user(struct ditto_request *req)
-{
-	struct bio *user = req->user;
-
-	req->user = NULL;
-	trace_ditto_done(req);
-	/* What the local disk has failed to write is at others by now (G8). */
-	if (req->entry.flags & DITTO_ENTRYF_FAILED)
-		user->bi_status = req->status ? req->status : BLK_STS_IOERR;
-	ditto_device_end_bio(req->res->device, user, req->start);
 }
 
 static void dispatch_done(struct ditto_resource *res, struct list_head *done)

@@ -19,21 +19,27 @@ struct marker {
 static void mark(void *arg, u64 start, u64 size)
 {
 	const struct marker *marker = arg;
-	struct ditto_bits *bits;
+	struct ditto_account *acc = marker->acc;
 	u32 nodes;
 
-	marker->acc->folded &= ~marker->nodes;
-	for (nodes = marker->nodes; nodes; nodes &= nodes - 1) {
-		bits = marker->acc->bits[__ffs(nodes)];
-		if (bits)
-			ditto_bits_set(bits, start, size);
-	}
+	acc->folded &= ~marker->nodes;
+	for (nodes = marker->nodes & acc->kept; nodes; nodes &= nodes - 1)
+		ditto_bits_set(acc->bits[__ffs(nodes)], start, size);
 }
 
 /* A bit for each other node of @nodes. */
 static struct marker marker_of(struct ditto_account *acc, u32 nodes)
 {
 	return (struct marker) { acc, nodes & ~(1u << acc->me) };
+}
+
+void ditto_account_keep(struct ditto_account *acc, u32 node, struct ditto_bits *bits)
+{
+	acc->bits[node] = bits;
+	if (bits)
+		acc->kept |= 1u << node;
+	else
+		acc->kept &= ~(1u << node);
 }
 
 void ditto_account_write(struct ditto_account *acc, u32 followers, u64 start, u64 size)

@@ -61,7 +61,9 @@
 /**
  * struct ditto_account - see above
  * @me: this node's id
- * @bits: by node id, of every other disk node; NULL where there is none
+ * @bits: by node id, of every other disk node; NULL where there is none. Set by
+ *	ditto_account_keep()
+ * @kept: a bit for each node that has @bits
  * @intent: the log of the local disk
  * @settled: what the Primary has told, while this node follows one; else 0
  * @start: position of START, or of the newest equality; 0 while this node does not
@@ -74,12 +76,16 @@
 struct ditto_account {
 	u32 me;
 	struct ditto_bits *bits[DITTO_ACCOUNT_NODES];
+	u32 kept;
 	struct ditto_intent *intent;
 	u64 settled;
 	u64 start;
 	u32 equal;
 	u32 folded;
 };
+
+/* @bits are those for @node from now on; NULL: nobody keeps account of it. */
+void ditto_account_keep(struct ditto_account *acc, u32 node, struct ditto_bits *bits);
 
 /**
  * ditto_account_write() - a write has been added to the stream, or received

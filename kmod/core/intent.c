@@ -292,12 +292,8 @@ static void warm_ahead(struct ditto_intent *log, u64 number, u64 now)
 		use(log, number + 1, now)->ahead = true;
 }
 
-static struct ditto_region *take(struct ditto_intent *log, u64 number, u64 position, u64 now)
+static void take(struct ditto_intent *log, struct ditto_region *region, u64 position, u64 now)
 {
-	struct ditto_region *region = find(log, number);
-
-	if (!region)
-		region = use(log, number, now);
 	/* What cools is named on disk until cool_end, which leaves it out now. */
 	if (region->state == DITTO_REGION_COOLING)
 		region->state = DITTO_REGION_HOT;
@@ -306,7 +302,6 @@ static struct ditto_region *take(struct ditto_intent *log, u64 number, u64 posit
 	region->used = now;
 	region->last = max(region->last, position);
 	region->busy++;
-	return region;
 }
 
 /* Whom to wait for, by the regions that were taken. */
@@ -332,15 +327,18 @@ enum ditto_heat ditto_intent_take(struct ditto_intent *log, u64 start, u64 last,
 	if (WARN_ON_ONCE(start > last || last >= log->bytes ||
 			 end_number - first_number >= log->count))
 		return DITTO_HEAT_FULL;
-	if (missing(log, first_number, end_number) > log->free) {
+	if (end_number - first_number >= log->free &&
+	    missing(log, first_number, end_number) > log->free) {
 		log->wanted = true;
 		return DITTO_HEAT_FULL;
 	}
 	for (number = first_number; number <= end_number; number++) {
+		region = find(log, number);
 		/* In the end, whether the last one was. */
-		fresh = !find(log, number);
-		region = take(log, number, position, now);
-		fresh |= region->ahead;
+		fresh = !region || region->ahead;
+		if (!region)
+			region = use(log, number, now);
+		take(log, region, position, now);
 		region->ahead = false;
 		dirty |= region->state == DITTO_REGION_DIRTY;
 		committing |= region->state == DITTO_REGION_COMMITTING;

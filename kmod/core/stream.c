@@ -395,6 +395,28 @@ void ditto_stream_local_done(struct ditto_stream *s, struct ditto_entry *e,
 	settle(s, e, out);
 }
 
+/* Does nothing else in ranges cross @e, which is there itself? */
+static bool crosses_nothing(struct ditto_stream *s, struct ditto_entry *e)
+{
+	struct ditto_range *range = ditto_ranges_first(&s->ranges, e->range.start, e->range.last);
+
+	return range == &e->range && !ditto_ranges_next(range, e->range.start, e->range.last);
+}
+
+bool ditto_stream_local_alone(struct ditto_stream *s, struct ditto_entry *e)
+{
+	u32 needed = DITTO_ENTRYF_LISTED | DITTO_ENTRYF_DURABLE | DITTO_ENTRYF_LOCAL |
+		     DITTO_ENTRYF_BLOCKED | DITTO_ENTRYF_IN_RANGES;
+
+	if ((e->flags & needed) != DITTO_ENTRYF_IN_RANGES || s->hold ||
+	    s->disk != DITTO_STREAM_DISK_SOUND || !crosses_nothing(s, e))
+		return false;
+	ditto_ranges_remove(&s->ranges, &e->range);
+	e->flags &= ~DITTO_ENTRYF_IN_RANGES;
+	e->flags |= DITTO_ENTRYF_LOCAL | DITTO_ENTRYF_DONE | DITTO_ENTRYF_RELEASED;
+	return true;
+}
+
 /* What was folded is settled once no follower lacks any of it. */
 static void end_fold(struct ditto_stream *s)
 {

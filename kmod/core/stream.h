@@ -313,6 +313,17 @@ void ditto_stream_local_done(struct ditto_stream *s, struct ditto_entry *e,
 			     struct ditto_stream_out *out);
 
 /**
+ * ditto_stream_local_alone() - the same, where it concerns nobody else
+ *
+ * A short way for what is most of the work of a Primary that nobody follows.
+ *
+ * Return: true for a write without followers that nothing waits for, and for whose
+ * end nothing else has to happen: it is out of the stream, and the caller's to end.
+ * False: nothing has happened, ditto_stream_local_done() is to be called.
+ */
+bool ditto_stream_local_alone(struct ditto_stream *s, struct ditto_entry *e);
+
+/**
  * ditto_stream_acked() - a follower has acknowledged
  *
  * Return: 0, -EPROTO where an acknowledgement goes back, is ahead of what was

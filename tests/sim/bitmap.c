@@ -27,7 +27,7 @@ void bitmap_new(struct peer *p)
 	if (!kept)
 		ditto_bits_set_all(&p->bits);
 	p->bits_slot = entry ? ditto_md_peer_slot(&n->md, entry) : NO_SLOT;
-	n->account.bits[p->id] = &p->bits;
+	ditto_account_keep(&n->account, p->id, &p->bits);
 	if (kept)
 		load(p);
 	else

@@ -37,6 +37,18 @@ static void free_local(struct request *r)
 	r->data = NULL;
 }
 
+static void end_user(struct request *r)
+{
+	r->user = false;
+	r->node->users--;
+	if (r->entry.flags & DITTO_ENTRYF_FAILED) {
+		note("node %u: entry %llu fails", r->node->id, r->entry.position);
+		return;
+	}
+	note("node %u: entry %llu is acknowledged", r->node->id, r->entry.position);
+	oracle_ack(r->node->timeline, r->write);
+}
+
 static void local_done(struct request *r, bool error)
 {
 	struct node *n = r->node;
@@ -49,6 +61,12 @@ static void local_done(struct request *r, bool error)
 		node_disk_error(n);
 	if (r->heated)
 		regions_put(n, r->entry.range.start, r->entry.range.last);
+	if (r->user && !error && ditto_stream_local_alone(&n->stream, &r->entry)) {
+		end_user(r);
+		free_local(r);
+		request_put(r);
+		return;
+	}
 	ditto_stream_out_init(&out);
 	if (error)
 		ditto_stream_disk_failed(&n->stream);
@@ -375,18 +393,6 @@ void request_give_up(struct node *n)
 		ditto_stream_local_done(&n->stream, e, &out);
 	}
 	request_dispatch(n, &out);
-}
-
-static void end_user(struct request *r)
-{
-	r->user = false;
-	r->node->users--;
-	if (r->entry.flags & DITTO_ENTRYF_FAILED) {
-		note("node %u: entry %llu fails", r->node->id, r->entry.position);
-		return;
-	}
-	note("node %u: entry %llu is acknowledged", r->node->id, r->entry.position);
-	oracle_ack(r->node->timeline, r->write);
 }
 
 static void dispatch_done(struct node *n, struct list_head *done)

@@ -737,7 +737,7 @@ void model_setup(void)
 		init_log(n);
 		for (j = 0; j < NODES; j++) {
 			ditto_bits_init(&n->bits[j], &n->words[j], BYTES, 12);
-			n->acc.bits[j] = i == j ? NULL : &n->bits[j];
+			ditto_account_keep(&n->acc, j, i == j ? NULL : &n->bits[j]);
 		}
 	}
 	streams = 1;

@@ -47,8 +47,8 @@ static void setup(void)
 	acc.intent = &log;
 	for (i = 0; i < NODES; i++)
 		ditto_bits_init(&bits[i], &words[i], BYTES, SHIFT);
-	acc.bits[OTHER] = &bits[OTHER];
-	acc.bits[LOST] = &bits[LOST];
+	ditto_account_keep(&acc, OTHER, &bits[OTHER]);
+	ditto_account_keep(&acc, LOST, &bits[LOST]);
 	ditto_intent_init(&log, &room, REGION_SHIFT, BYTES, uuid, &sequence);
 	ditto_apply_init(&apply, 0, 1, false);
 }

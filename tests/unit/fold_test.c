@@ -47,7 +47,7 @@ static void setup(void)
 	reaped = 0;
 	for (i = NEAR; i <= FAR; i++) {
 		ditto_bits_init(&bits[i], words[i], BLOCKS * BLOCK, 12);
-		account.bits[i] = &bits[i];
+		ditto_account_keep(&account, i, &bits[i]);
 		ditto_stream_count(&stream, i, ditto_stream_follow(&stream, i) + 1);
 	}
 }

@@ -114,6 +114,26 @@ static void random_add(void)
 	}
 }
 
+static void model_local(struct ditto_entry *e)
+{
+	bool alone = e->kind == DITTO_ENTRY_WRITE && !stream.hold &&
+		     !(e->flags & (DITTO_ENTRYF_LISTED | DITTO_ENTRYF_DURABLE));
+	u32 i;
+
+	/* All that is not done everywhere is in ranges. */
+	for (i = 1; i <= count; i++) {
+		if (&many[i] != e && crosses(&many[i], e) &&
+		    !(many[i].flags & DITTO_ENTRYF_LOCAL && everywhere(&many[i], false, false)))
+			alone = false;
+	}
+	if (test_below(&chance, 4)) {
+		EXPECT_EQ(ditto_stream_local_alone(&stream, e), alone);
+		if (e->flags & DITTO_ENTRYF_LOCAL)
+			return;
+	}
+	ditto_stream_local_done(&stream, e, &out);
+}
+
 static void random_local(void)
 {
 	u32 tries = 8, i;
@@ -124,7 +144,7 @@ static void random_local(void)
 			i = count - test_below(&chance, 20);
 		if (many[i].flags & (DITTO_ENTRYF_LOCAL | DITTO_ENTRYF_BLOCKED))
 			continue;
-		ditto_stream_local_done(&stream, &many[i], &out);
+		model_local(&many[i]);
 		break;
 	}
 }
@@ -211,7 +231,7 @@ static void finish_all(void)
 		for (i = 1; i <= count; i++) {
 			if (many[i].flags & (DITTO_ENTRYF_LOCAL | DITTO_ENTRYF_BLOCKED))
 				continue;
-			ditto_stream_local_done(&stream, &many[i], &out);
+			model_local(&many[i]);
 			take_out(true);
 			more = true;
 		}

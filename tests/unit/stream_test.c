@@ -460,6 +460,64 @@ static void flush_quiet(void)
 	EXPECT_TRUE(ditto_stream_quiet(&stream));
 }
 
+/* The short way is not for what others wait for. */
+static void alone_crossed(void)
+{
+	struct ditto_reader reader = { .range = { .start = 0, .last = BLOCK - 1 } };
+
+	start();
+	add_write(0, 1);
+	EXPECT_TRUE(ditto_stream_local_alone(&stream, &entries[1]));
+	EXPECT_TRUE(ditto_ranges_empty(&stream.ranges));
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[1]));
+	/* One that crosses it waits for it, and one beside it does not. */
+	add_write(0, 2);
+	add_write(1, 1);
+	add_write(4, 1);
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[2]));
+	EXPECT_TRUE(ditto_stream_local_alone(&stream, &entries[4]));
+	local(2);
+	EXPECT_EQ(ready, P(3));
+	EXPECT_TRUE(ditto_stream_local_alone(&stream, &entries[3]));
+	/* So does a reader. */
+	add_write(0, 1);
+	EXPECT_FALSE(ditto_stream_read_begin(&stream, &reader));
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[5]));
+	local(5);
+	EXPECT_EQ(readers, 1);
+	ditto_stream_read_end(&stream, &reader);
+}
+
+/* Nor for what is done later, or when more has to happen. */
+static void alone_but(void)
+{
+	start();
+	/* An epoch ends with it, or it has no range. */
+	add(DITTO_ENTRY_WRITE, DITTO_ENTRYF_DURABLE, 0, 1);
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[1]));
+	local(1);
+	add(DITTO_ENTRY_FLUSH, DITTO_ENTRYF_DURABLE, 0, 1);
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[2]));
+	local(2);
+	/* Nothing is handed out as done. */
+	add_write(0, 1);
+	ditto_stream_hold(&stream);
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[3]));
+	local(3);
+	EXPECT_EQ(done, 0);
+	ditto_stream_unhold(&stream, &out);
+	collect();
+	EXPECT_EQ(done, P(3));
+	add_write(0, 1);
+	ditto_stream_disk_failed(&stream);
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[4]));
+	/* It has followers. */
+	start();
+	member(1);
+	add_write(0, 1);
+	EXPECT_FALSE(ditto_stream_local_alone(&stream, &entries[1]));
+}
+
 static void hold_and_ack(void)
 {
 	start();
@@ -704,6 +762,8 @@ const struct test stream_tests[] = {
 	{ "G2: one of two followers is lost", lost_one_of_two },
 	{ "G1: nothing is done before the roster without the lost", held_back },
 	{ "G1: a flush is the local disk's alone where all others are durable", flush_quiet },
+	{ "G4: a write that others wait for is not done alone", alone_crossed },
+	{ "G1: nor one that is held, that flushes, or that is followed", alone_but },
 	{ "G1: acknowledgements while held", hold_and_ack },
 	{ "G1: who begins to count while held is waited for", hold_and_count },
 	{ "G9: acknowledgements that go back or ahead are refused", wrong_acks },
