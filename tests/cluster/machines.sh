@@ -107,7 +107,7 @@ until_so() {
 	shift 2
 	until "$@"; do
 		((SECONDS < end)) || { echo "not within $seconds s: $what"; return 1; }
-		sleep 0.1
+		sleep 0.1	# of any kind: not each has an event
 	done
 }
 
@@ -229,7 +229,7 @@ stands_still() {
 	last=$(now_ms) still=0 goal=$((from + 64))
 	until ((at >= goal)); do
 		((SECONDS < end)) || { echo "the writer has come to $at, from $from"; return 1; }
-		sleep 0.05
+		sleep 0.05	# a file grows: no event of another machine's tells
 		number=$(flushed) now=$(now_ms)
 		((now - last <= still)) || still=$((now - last))
 		((number == at)) || last=$now
