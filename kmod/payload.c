@@ -50,6 +50,8 @@ struct pool_size {
 
 #define LARGEST		(DITTO_WIRE_MAX_WRITE >> PAGE_SHIFT)
 
+static_assert(LARGEST <= BIO_MAX_VECS);
+
 static const struct pool_size sizes[DITTO_PAYLOAD_KINDS] = {
 	[DITTO_PAYLOAD_LEG]	= { 2 * LARGEST, 32 },
 	[DITTO_PAYLOAD_APPLY]	= { 2 * LARGEST, 32 },
@@ -90,6 +92,9 @@ static struct bio *bio_new(struct payload_pool *pool, struct block_device *bdev,
 	struct bio *bio = bio_alloc_bioset(bdev, DIV_ROUND_UP(bytes, PAGE_SIZE), opf, gfp,
 					   &pool->bios);
 
+	/* Of what a bio_set keeps, who does not wait gets only the largest: see bvec_alloc(). */
+	if (!bio && !gfpflags_allow_blocking(gfp))
+		bio = bio_alloc_bioset(bdev, BIO_MAX_VECS, opf, gfp, &pool->bios);
 	if (bio)
 		bio->bi_iter.bi_sector = offset >> SECTOR_SHIFT;
 	return bio;

@@ -34,9 +34,14 @@
 
 #define MIB		(1u << 20)
 #define DIRTY		(8 * MIB)
+/*
+ * More than a bio can have: for less the kernel allocates a table of pages that
+ * nothing is kept in reserve for, and if it has none, kills somebody.
+ */
+#define LARGE_SIZE	(2 * MIB)
 #define LARGE		8
 #define SMALL		8
-#define LARGE_WRITES	8
+#define LARGE_WRITES	4
 #define SMALL_WRITES	64
 #define FLUSHES		8
 #define ROUNDS		2	/* before, and while, memory is short */
@@ -219,7 +224,7 @@ static void setup(const char *device)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&changed, &attr);
 	for (i = 0; i < LARGE; i++)
-		setup_job(&jobs[n++], run_writes, "large writes", MIB, LARGE_WRITES);
+		setup_job(&jobs[n++], run_writes, "large writes", LARGE_SIZE, LARGE_WRITES);
 	for (i = 0; i < SMALL; i++)
 		setup_job(&jobs[n++], run_writes, "small writes", 4096, SMALL_WRITES);
 	setup_job(&jobs[n++], run_flushes, "flushes", 0, FLUSHES);
