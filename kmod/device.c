@@ -103,7 +103,12 @@ static void read_end_io(struct bio *bio)
 
 static struct bio *read_new(struct ditto_device *dev, struct bio *user, gfp_t gfp)
 {
-	return bio_alloc_clone(dev->res->disk->backing.bdev, user, gfp, &read_set);
+	struct bio *bio = bio_alloc_clone(dev->res->disk->backing.bdev, user, gfp, &read_set);
+
+	/* A disk may fail these for no fault of its own, as dm does while it is suspended. */
+	if (bio)
+		bio->bi_opf &= ~(REQ_RAHEAD | REQ_FAILFAST_MASK);
+	return bio;
 }
 
 static void read_begin(struct ditto_device *dev, struct bio *user, struct bio *bio)

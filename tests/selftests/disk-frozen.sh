@@ -33,6 +33,19 @@ cluster_ready 3 $SIZE disk=dm
 dd if=/dev/urandom of="$WORK/data" bs=1M count=56 status=none
 must "there is data" dd if="$WORK/data" of="$DEV" bs=1M oflag=direct conv=fsync status=none
 
+# As while somebody takes a snapshot of it: dm fails what is read ahead meanwhile.
+what="the Primary's disk stands still for a moment"
+reads() { (($(awk '{ print $1 }' "/sys/block/${DEV#/dev/}/inflight"))); }
+must "$what" freeze a
+dd if="$DEV" of="$WORK/ahead" bs=1M count=4 status=none &
+reader=$!
+ok "$what: what is read ahead waits" wait_for 20 "a read" reads
+must "$what: it moves again" thaw a
+ok "$what: the read ends" wait "$reader"
+ok "$what: with what was written" cmp -n 4M "$WORK/data" "$WORK/ahead"
+ok "$what: that was no error of the disk" not log_says 'cannot read'
+ok "$what: which is as it was" is a disk.state UpToDate
+
 what="the last good copy"
 link_cut a
 ok "$what: a is alone" wait_for 20 "a alone" is a 'peers.*.connection' Connecting
