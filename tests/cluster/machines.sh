@@ -287,9 +287,12 @@ promote() {
 	done
 	return 1
 }
+# By what it hears from the other one. Or it is Outdated: where all is slow, the one
+# that is dead had still given it up, and said so.
 refuses() {
 	local said
-	! said=$(at "$1" ditto "$1" promote r0) && echo "$said" && grep -q "$2 has newer data" <<<"$said"
+	! said=$(at "$1" ditto "$1" promote r0) && echo "$said" &&
+		grep -qE "$2 has newer data|this copy is Outdated" <<<"$said"
 }
 
 # count NODE COMMAND...: a number that is there to be found
