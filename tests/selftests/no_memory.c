@@ -73,6 +73,10 @@ struct job {
 #define JOBS		(LARGE + SMALL + 2)
 
 static int direct_fd, cached_fd, limit_fd, drop_fd;
+/* Tables of a bio's pages, by size: who may not wait gets none of these in reserve. */
+static const char *const tables[] = { "biovec-16", "biovec-64", "biovec-128" };
+#define TABLES		(sizeof(tables) / sizeof(tables[0]))
+static int table_fds[TABLES];
 static char dirty[DIRTY];
 static struct job jobs[JOBS];
 static int failures;
@@ -158,6 +162,9 @@ static void *job_thread(void *arg)
 		pthread_cond_broadcast(&changed);
 		pthread_mutex_unlock(&lock);
 	}
+	/* The end of a thread takes memory, too. */
+	for (;;)
+		pause();
 	return NULL;
 }
 
@@ -247,11 +254,29 @@ static void set_limit(const char *kilobytes)
 		err(2, "min_free_kbytes");
 }
 
+static void open_tables(void)
+{
+	char path[64];
+	size_t i;
+
+	for (i = 0; i < TABLES; i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", tables[i]);
+		table_fds[i] = open(path, O_WRONLY);
+		if (table_fds[i] < 0)
+			err(2, "%s", path);
+	}
+}
+
 /* What the kernel's parts keep for themselves, to be given back when it is asked for. */
 static void drop_kept(void)
 {
+	size_t i;
+
 	if (write(drop_fd, "2", 1) != 1)
 		err(2, "drop_caches");
+	for (i = 0; i < TABLES; i++)
+		if (write(table_fds[i], "1", 1) != 1)
+			err(2, "%s", tables[i]);
 }
 
 static bool is_short(unsigned long kilobytes)
@@ -291,6 +316,7 @@ int main(int argc, char **argv)
 	seconds = atoi(argv[3]);
 	setvbuf(stdout, NULL, _IOFBF, 16384);
 	setup(argv[1]);
+	open_tables();
 	if (pread(limit_fd, before, sizeof(before) - 1, 0) <= 0)
 		err(2, "min_free_kbytes");
 	make_dirty(1);
