@@ -101,16 +101,6 @@ static void read_end_io(struct bio *bio)
 	}
 }
 
-static struct bio *read_new(struct ditto_device *dev, struct bio *user, gfp_t gfp)
-{
-	struct bio *bio = bio_alloc_clone(dev->res->disk->backing.bdev, user, gfp, &read_set);
-
-	/* A disk may fail these for no fault of its own, as dm does while it is suspended. */
-	if (bio)
-		bio->bi_opf &= ~(REQ_RAHEAD | REQ_FAILFAST_MASK);
-	return bio;
-}
-
 static void read_begin(struct ditto_device *dev, struct bio *user, struct bio *bio)
 {
 	struct device_read *read;
@@ -133,12 +123,13 @@ static void read_begin(struct ditto_device *dev, struct bio *user, struct bio *b
 
 void ditto_device_read(struct ditto_device *dev, struct bio *user)
 {
-	read_begin(dev, user, read_new(dev, user, GFP_NOIO));
+	read_begin(dev, user, ditto_disk_clone(dev->res->disk, user, GFP_NOIO, &read_set));
 }
 
 bool ditto_device_try_read(struct ditto_device *dev, struct bio *user)
 {
-	struct bio *bio = read_new(dev, user, GFP_NOWAIT | __GFP_NOWARN);
+	struct bio *bio = ditto_disk_clone(dev->res->disk, user, GFP_NOWAIT | __GFP_NOWARN,
+					   &read_set);
 
 	if (bio)
 		read_begin(dev, user, bio);

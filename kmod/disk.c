@@ -149,6 +149,16 @@ int ditto_disk_write_block(struct ditto_disk *disk, u64 offset, void *block)
 	return err;
 }
 
+struct bio *ditto_disk_clone(struct ditto_disk *disk, struct bio *user, gfp_t gfp,
+			     struct bio_set *set)
+{
+	struct bio *bio = bio_alloc_clone(disk->backing.bdev, user, gfp, set);
+
+	if (bio)
+		bio->bi_opf &= ~(REQ_RAHEAD | REQ_FAILFAST_MASK);
+	return bio;
+}
+
 struct bio *ditto_disk_log_bio(struct ditto_disk *disk)
 {
 	struct ditto_disk_io *io = kmalloc(sizeof(*io) + sizeof(struct bio_vec), GFP_KERNEL);

@@ -91,6 +91,17 @@ void ditto_disk_unreadable(struct ditto_resource *res, u64 start, u32 size, cons
 			   const char *whom);
 void ditto_disk_repaired(struct ditto_resource *res, u64 start, u32 size);
 
+/**
+ * ditto_disk_clone() - a bio that has the disk do what @user asks for, over its pages
+ * @gfp: as for bio_alloc_clone()
+ *
+ * Not one that may fail fast: a disk may fail those for no fault of its own, as dm does
+ * with what is read ahead while it is suspended, and be blamed for it.
+ * Return: NULL where there is no memory and @gfp does not wait.
+ */
+struct bio *ditto_disk_clone(struct ditto_disk *disk, struct bio *user, gfp_t gfp,
+			     struct bio_set *set);
+
 /* For I/O that is given up; any context. */
 struct ditto_disk *ditto_disk_get(struct ditto_disk *disk);
 void ditto_disk_put(struct ditto_disk *disk);

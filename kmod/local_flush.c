@@ -95,7 +95,7 @@ bool ditto_local_flush(struct ditto_resource *res, struct bio *user)
 	flush->res = res;
 	flush->user = user;
 	INIT_WORK(&flush->work, failed_work);
-	bio = ditto_disk_flush_bio(bdev, user->bi_opf);
+	bio = ditto_disk_flush_bio(bdev, user->bi_opf & ~REQ_FAILFAST_MASK);
 	bio->bi_ioprio = user->bi_ioprio;
 	flush->start = bio_start_io_acct(user);
 	ditto_disk_submit(res->disk, bio, bio_put, flush_done, flush);

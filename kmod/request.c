@@ -91,7 +91,7 @@ void ditto_request_fold(struct ditto_resource *res, struct ditto_stream_out *out
 static struct bio *request_alloc(struct ditto_resource *res, struct bio *user, gfp_t gfp)
 {
 	if (user)
-		return bio_alloc_clone(res->disk->backing.bdev, user, gfp, &request_set);
+		return ditto_disk_clone(res->disk, user, gfp, &request_set);
 	return bio_alloc_bioset(NULL, 0, 0, gfp, &request_set);
 }
 
