@@ -4,6 +4,7 @@
 #include <linux/bio.h>
 #include <linux/crc32c.h>
 #include <linux/math64.h>
+#include <linux/mempool.h>
 #include <linux/slab.h>
 
 #include "applier.h"
@@ -24,6 +25,9 @@
 #define TRIES		5u
 /* Questions of one peer that may wait here; it has WINDOW under way. */
 #define ASKS		(4 * WINDOW)
+/* In reserve of each, for all resources: one ends by what the disk and peers do, and is free. */
+#define POOL_ITEMS	WINDOW
+#define POOL_ASKS	WINDOW
 /* How soon memory is looked for again. */
 #define LATER_MS	20
 
@@ -70,6 +74,7 @@ struct ditto_verify_ask {
 };
 
 static struct workqueue_struct *verify_wq;
+static mempool_t item_pool, ask_pool;
 
 static u32 block_sum(const struct bio *bio, u32 block, u32 bytes)
 {
@@ -112,11 +117,22 @@ static void item_start(struct ditto_verify_item *item)
 		ditto_local_read_submit(&item->read.reader);
 }
 
+static struct ditto_verify_item *item_new(struct ditto_resource *res)
+{
+	struct ditto_verify_item *item = mempool_alloc(&item_pool, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (item) {
+		memset(item, 0, sizeof(*item));
+		item->res = res;
+	}
+	return item;
+}
+
 static void item_free(struct ditto_verify_item *item)
 {
-	if (item && item->read.bio)
+	if (item->read.bio)
 		ditto_payload_free(item->read.bio);
-	kfree(item);
+	mempool_free(item, &item_pool);
 }
 
 /* Room for a local read of it; it waits for nothing. Return: 0, -ENOMEM. */
@@ -143,17 +159,18 @@ static bool item_place(struct ditto_verify_item *item)
 static bool item_next(struct ditto_resource *res)
 {
 	struct ditto_verify *v = &res->verify;
-	struct ditto_verify_item *item = kzalloc(sizeof(*item), GFP_NOWAIT | __GFP_NOWARN);
+	struct ditto_verify_item *item = item_new(res);
 	bool more, begun = false;
 
 	if (!item)
 		goto later;
-	item->res = res;
 	spin_lock_irq(&res->stream_lock);
 	more = item_place(item);
 	spin_unlock_irq(&res->stream_lock);
-	if (more && item_room(item))
+	if (more && item_room(item)) {
+		item_free(item);
 		goto later;
+	}
 	spin_lock_irq(&res->stream_lock);
 	/* It may have been stopped meanwhile. */
 	if (more && v->cursor == item->start) {
@@ -170,7 +187,6 @@ static bool item_next(struct ditto_resource *res)
 	item_free(item);
 	return more;
 later:
-	item_free(item);
 	queue_delayed_work(verify_wq, &v->work, msecs_to_jiffies(LATER_MS));
 	return false;
 }
@@ -458,7 +474,7 @@ static void ask_free(struct ditto_verify_ask *ask)
 	if (ask->bio)
 		ditto_payload_free(ask->bio);
 	ditto_connection_put(ask->conn);
-	kfree(ask);
+	mempool_free(ask, &ask_pool);
 }
 
 /* The disk has been read for it. */
@@ -522,13 +538,13 @@ int ditto_verify_ask(struct ditto_connection *conn, const struct ditto_wire_head
 	struct ditto_verify_ask *ask, *other;
 	u32 count = 0;
 
-	ask = kzalloc(sizeof(*ask), GFP_NOWAIT | __GFP_NOWARN);
+	ask = mempool_alloc(&ask_pool, GFP_NOWAIT | __GFP_NOWARN);
 	if (!ask)
 		return -EAGAIN;
 	ask->bio = ditto_payload_try(DITTO_PAYLOAD_TARGET, conn->res->disk->backing.bdev,
 				     REQ_OP_READ, header->offset, header->size);
 	if (!ask->bio) {
-		kfree(ask);
+		mempool_free(ask, &ask_pool);
 		return -EAGAIN;
 	}
 	INIT_WORK(&ask->work, answer_work);
@@ -594,11 +610,26 @@ void ditto_verify_setup(struct ditto_verify *v)
 
 int ditto_verify_init(void)
 {
+	int err = -ENOMEM;
+
 	verify_wq = alloc_workqueue("ditto_verify", WQ_MEM_RECLAIM, 0);
-	return verify_wq ? 0 : -ENOMEM;
+	if (!verify_wq)
+		return err;
+	err = mempool_init_kmalloc_pool(&item_pool, POOL_ITEMS, sizeof(struct ditto_verify_item));
+	if (err)
+		goto no_items;
+	err = mempool_init_kmalloc_pool(&ask_pool, POOL_ASKS, sizeof(struct ditto_verify_ask));
+	if (!err)
+		return 0;
+	mempool_exit(&item_pool);
+no_items:
+	destroy_workqueue(verify_wq);
+	return err;
 }
 
 void ditto_verify_exit(void)
 {
 	destroy_workqueue(verify_wq);
+	mempool_exit(&ask_pool);
+	mempool_exit(&item_pool);
 }
