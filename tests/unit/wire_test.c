@@ -8,24 +8,53 @@
 #define CRC_AT		4
 #define FUZZ_ROUNDS	100000
 
-static const u8 lane_of[DITTO_WIRE_TYPES] = {
-	[DITTO_WIRE_START] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_WRITE] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_DISCARD] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_ZEROES] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_FLUSH] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_ROSTER] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_JOIN] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_ABSENT] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_SET] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_BITS] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_SETTLED] = DITTO_LANE_WRITES,
-	[DITTO_WIRE_EXTENT] = DITTO_LANE_BULK,
-	[DITTO_WIRE_EXTENT_ZERO] = DITTO_LANE_BULK,
-	[DITTO_WIRE_EXTENT_SUMS] = DITTO_LANE_BULK,
-	[DITTO_WIRE_VERIFY_ASK] = DITTO_LANE_BULK,
-	[DITTO_WIRE_READ_DATA] = DITTO_LANE_BULK,
-	[DITTO_WIRE_READ_FAILED] = DITTO_LANE_BULK,
+#define RANGE		.offset = DATA - 8192, .size = 8192
+#define ENTRY		.position = 42, .epoch = 3, .settled = 40
+#define USERS_WRITE	ENTRY, RANGE, .overlap = 41, .followers = 0x80000001
+#define EXTENT		.position = 42, .epoch = 3, RANGE, .overlap = 41
+
+/* A sound header of each type, with something in each field that the type has. */
+static const struct ditto_wire_header sound[DITTO_WIRE_TYPES] = {
+	[DITTO_WIRE_HELLO] = { .length = DITTO_WIRE_HELLO_BYTES },
+	[DITTO_WIRE_STATE] = { .length = DITTO_WIRE_STATE_BYTES },
+	[DITTO_WIRE_PING] = { .position = 42 },
+	[DITTO_WIRE_PONG] = { .position = 42 },
+	[DITTO_WIRE_BYE] = { .position = DITTO_BYE_DIVERGED },
+	[DITTO_WIRE_ACK] = { .length = DITTO_WIRE_ACK_BYTES, .flags = DITTO_WIREF_CRC,
+			     .payload_crc = 0xdeadbeef },
+	[DITTO_WIRE_READY] = { .position = 42 },
+	[DITTO_WIRE_READ_ASK] = { .position = 42 },
+	[DITTO_WIRE_READ_AT] = { .position = 42 },
+	[DITTO_WIRE_READ] = { .epoch = 3, RANGE },
+	[DITTO_WIRE_BITMAP] = { .length = DITTO_WIRE_BITS_BYTES + 24 },
+	[DITTO_WIRE_VERIFY_SUMS] = { .epoch = 3, .offset = 512, .size = 4608, .length = 8 },
+	[DITTO_WIRE_EXTENT_DIFFERS] = { .epoch = 3, RANGE, .length = DITTO_WIRE_DIFFERS_BYTES },
+
+	[DITTO_WIRE_START] = { .lane = DITTO_LANE_WRITES, .length = DITTO_WIRE_START_BYTES },
+	[DITTO_WIRE_WRITE] = { .lane = DITTO_LANE_WRITES, USERS_WRITE, .length = 8192 },
+	[DITTO_WIRE_DISCARD] = { .lane = DITTO_LANE_WRITES, USERS_WRITE },
+	[DITTO_WIRE_ZEROES] = { .lane = DITTO_LANE_WRITES, USERS_WRITE },
+	[DITTO_WIRE_FLUSH] = { .lane = DITTO_LANE_WRITES, ENTRY },
+	[DITTO_WIRE_ROSTER] = { .lane = DITTO_LANE_WRITES, ENTRY,
+				.length = DITTO_WIRE_ROSTER_BYTES },
+	[DITTO_WIRE_JOIN] = { .lane = DITTO_LANE_WRITES, ENTRY, .length = DITTO_WIRE_ROSTER_BYTES },
+	[DITTO_WIRE_ABSENT] = { .lane = DITTO_LANE_WRITES, ENTRY,
+				.length = DITTO_WIRE_ABSENT_BYTES },
+	[DITTO_WIRE_SET] = { .lane = DITTO_LANE_WRITES, ENTRY, .size = DITTO_WIRE_MAX_RANGE,
+			     .length = DITTO_WIRE_ABSENT_BYTES },
+	[DITTO_WIRE_BITS] = { .lane = DITTO_LANE_WRITES, ENTRY,
+			      .length = DITTO_WIRE_BITS_BYTES + 24 },
+	[DITTO_WIRE_SETTLED] = { .lane = DITTO_LANE_WRITES, .settled = U64_MAX },
+
+	[DITTO_WIRE_EXTENT] = { .lane = DITTO_LANE_BULK, EXTENT, .length = 8192 },
+	[DITTO_WIRE_EXTENT_ZERO] = { .lane = DITTO_LANE_BULK, EXTENT },
+	[DITTO_WIRE_EXTENT_SUMS] = { .lane = DITTO_LANE_BULK, .position = 42, .epoch = 3, RANGE,
+				     .overlap = 42,
+				     .length = DITTO_WIRE_SUMS_BYTES + 2 * DITTO_WIRE_SUM },
+	[DITTO_WIRE_VERIFY_ASK] = { .lane = DITTO_LANE_BULK, .position = 42, .epoch = 3,
+				    .offset = 512, .size = 4608 },
+	[DITTO_WIRE_READ_DATA] = { .lane = DITTO_LANE_BULK, .epoch = 3, RANGE, .length = 8192 },
+	[DITTO_WIRE_READ_FAILED] = { .lane = DITTO_LANE_BULK, .epoch = 3, RANGE },
 };
 
 static bool is_data(u8 type)
@@ -45,108 +74,12 @@ static bool has_words(u8 type)
 	return type == DITTO_WIRE_BITS || type == DITTO_WIRE_BITMAP;
 }
 
-/* A sound header of @type that uses each field that the type has. */
 static void make(struct ditto_wire_header *h, u8 type)
 {
-	memset(h, 0, sizeof(*h));
+	*h = sound[type];
 	h->type = type;
-	h->lane = lane_of[type];
 	h->cookie = COOKIE;
 	h->sequence = type == DITTO_WIRE_HELLO ? 0 : 17;
-	h->followers = is_data(type) ? 0x80000001 : 0;
-	h->settled = is_entry(type) ? 40 : 0;
-	switch (type) {
-	case DITTO_WIRE_HELLO:
-		h->length = DITTO_WIRE_HELLO_BYTES;
-		break;
-	case DITTO_WIRE_STATE:
-		h->length = DITTO_WIRE_STATE_BYTES;
-		break;
-	case DITTO_WIRE_ACK:
-		h->length = DITTO_WIRE_ACK_BYTES;
-		h->flags = DITTO_WIREF_CRC;
-		h->payload_crc = 0xdeadbeef;
-		break;
-	case DITTO_WIRE_START:
-		h->length = DITTO_WIRE_START_BYTES;
-		break;
-	case DITTO_WIRE_BYE:
-		h->position = DITTO_BYE_DIVERGED;
-		break;
-	case DITTO_WIRE_WRITE:
-	case DITTO_WIRE_EXTENT:
-		h->length = 8192;
-		fallthrough;
-	case DITTO_WIRE_DISCARD:
-	case DITTO_WIRE_ZEROES:
-	case DITTO_WIRE_EXTENT_ZERO:
-		h->overlap = 41;
-		h->offset = DATA - 8192;
-		h->size = 8192;
-		fallthrough;
-	case DITTO_WIRE_FLUSH:
-	case DITTO_WIRE_ROSTER:
-	case DITTO_WIRE_JOIN:
-		h->position = 42;
-		h->epoch = 3;
-		if (type == DITTO_WIRE_ROSTER || type == DITTO_WIRE_JOIN)
-			h->length = DITTO_WIRE_ROSTER_BYTES;
-		break;
-	case DITTO_WIRE_SET:
-		h->offset = 0;
-		h->size = DITTO_WIRE_MAX_RANGE;
-		fallthrough;
-	case DITTO_WIRE_ABSENT:
-		h->position = 42;
-		h->epoch = 3;
-		h->length = DITTO_WIRE_ABSENT_BYTES;
-		break;
-	case DITTO_WIRE_BITS:
-		h->position = 42;
-		h->epoch = 3;
-		fallthrough;
-	case DITTO_WIRE_BITMAP:
-		h->length = DITTO_WIRE_BITS_BYTES + 24;
-		break;
-	case DITTO_WIRE_SETTLED:
-		h->settled = U64_MAX;
-		break;
-	case DITTO_WIRE_READ_DATA:
-		h->length = 8192;
-		fallthrough;
-	case DITTO_WIRE_READ:
-	case DITTO_WIRE_READ_FAILED:
-		h->epoch = 3;
-		h->offset = DATA - 8192;
-		h->size = 8192;
-		break;
-	case DITTO_WIRE_EXTENT_SUMS:
-		h->position = 42;
-		h->epoch = 3;
-		h->overlap = 42;
-		h->offset = DATA - 8192;
-		h->size = 8192;
-		h->length = DITTO_WIRE_SUMS_BYTES + 2 * DITTO_WIRE_SUM;
-		break;
-	case DITTO_WIRE_EXTENT_DIFFERS:
-		h->epoch = 3;
-		h->offset = DATA - 8192;
-		h->size = 8192;
-		h->length = DITTO_WIRE_DIFFERS_BYTES;
-		break;
-	case DITTO_WIRE_VERIFY_SUMS:
-		h->length = 8;
-		fallthrough;
-	case DITTO_WIRE_VERIFY_ASK:
-		h->position = type == DITTO_WIRE_VERIFY_ASK ? 42 : 0;
-		h->epoch = 3;
-		h->offset = 512;
-		h->size = 4608;
-		break;
-	default:
-		h->position = 42;
-		break;
-	}
 }
 
 static struct ditto_wire_context context(const struct ditto_wire_header *h)
@@ -473,7 +406,7 @@ static void expect_sound(const struct ditto_wire_header *h, const struct ditto_w
 {
 	EXPECT_TRUE(h->type && h->type < DITTO_WIRE_TYPES);
 	EXPECT_EQ(h->lane, ctx->lane);
-	EXPECT_EQ(h->lane, lane_of[h->type]);
+	EXPECT_EQ(h->lane, sound[h->type].lane);
 	EXPECT_EQ(h->cookie, ctx->cookie);
 	EXPECT_EQ(h->sequence, ctx->sequence);
 	EXPECT_FALSE(h->flags & ~DITTO_WIREF_KNOWN);
