@@ -41,6 +41,7 @@ static const struct {
 } suites[] = {
 	{ "bits", bits_tests },
 	{ "intent", intent_tests },
+	{ "intent_block", intent_block_tests },
 	{ "intent_model", intent_model_tests },
 	{ "md", md_tests },
 	{ "wire", wire_tests },

@@ -13,6 +13,7 @@ struct test {
 /* Ends with a test without a name. */
 extern const struct test bits_tests[];
 extern const struct test intent_tests[];
+extern const struct test intent_block_tests[];
 extern const struct test intent_model_tests[];
 extern const struct test md_tests[];
 extern const struct test wire_tests[];
